@@ -1,0 +1,62 @@
+// A venue adapter: frames in, records out. Owns continuity (snapshot joining, sequence rules,
+// subscription), because the rules differ by venue; keeps no book. Pure: time and bytes are passed
+// in, effects go out through AdapterHost, so that the same code runs live, offline over a capture,
+// and in a simulation on virtual time.
+//
+// Threads: every call comes from the one thread that owns the adapter.
+// Bounded by: the instruments named at construction; scratch for levels_scratch_max levels.
+// Fails by: counting under a named counter and resyncing the instrument hit; never throws once
+// constructed, never crashes on bytes from outside.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "ringside/event.hpp"
+
+namespace ringside::collector {
+
+using ConnectionIndex = std::uint32_t;  // 0-based within one adapter
+
+// What an adapter may ask of its surroundings.
+class AdapterHost {
+ public:
+  virtual ~AdapterHost() = default;
+  // Queues one text frame. False: the bounded send queue is full (the host closes the connection).
+  [[nodiscard]] virtual bool send(ConnectionIndex connection, std::string_view text) noexcept = 0;
+  // GET of `target` (path and query) from the venue's REST endpoint; the answer comes through
+  // Adapter::on_response with the same id, or never arrives and on_response gets status 0.
+  [[nodiscard]] virtual bool request(std::uint32_t request_id, std::string_view target) noexcept = 0;
+  // Closes and reopens a connection, with the host's backoff.
+  virtual void reconnect(ConnectionIndex connection) noexcept = 0;
+};
+
+// When things happened, as the caller saw it. Ticks of the host (or virtual), UTC for logs only.
+struct Now {
+  Ticks ticks;              // of receipt of the bytes now handed over
+  std::int64_t steady_ns = 0;  // monotonic, for deadlines
+};
+
+class Adapter {
+ public:
+  virtual ~Adapter() = default;
+
+  // How many connections this adapter wants, and the path (and query) of each one's URL.
+  [[nodiscard]] virtual std::uint32_t connection_count() const noexcept = 0;
+  [[nodiscard]] virtual std::string_view connection_path(ConnectionIndex connection) const noexcept = 0;
+
+  virtual void on_open(ConnectionIndex connection, Now now) noexcept = 0;
+  // One whole text message. At least 64 readable bytes lie behind its end (simdjson's padding).
+  virtual void on_message(ConnectionIndex connection, std::string_view padded, Now now) noexcept = 0;
+  virtual void on_close(ConnectionIndex connection, Now now) noexcept = 0;
+  // Answer to a request; status 0: none came. The body is padded like a message.
+  virtual void on_response(std::uint32_t request_id, int status, std::string_view padded,
+                           Now now) noexcept = 0;
+  // At most 1 ms apart live; deadlines, resubscription and backoff live here.
+  virtual void on_tick(Now now) noexcept = 0;
+  // The worker (or the record writer, after a drop) asks for a new snapshot of one instrument.
+  // Ignored when `epoch` is older than the instrument's.
+  virtual void on_resync(InstrumentId instrument, std::uint32_t epoch, Cause cause, Now now) noexcept = 0;
+};
+
+}  // namespace ringside::collector
