@@ -26,14 +26,15 @@ class AdapterHost {
   [[nodiscard]] virtual bool send(ConnectionIndex connection, std::string_view text) noexcept = 0;
   // GET of `target` (path and query) from the venue's REST endpoint; the answer comes through
   // Adapter::on_response with the same id, or never arrives and on_response gets status 0.
-  [[nodiscard]] virtual bool request(std::uint32_t request_id, std::string_view target) noexcept = 0;
+  [[nodiscard]] virtual bool request(std::uint32_t request_id,
+                                     std::string_view target) noexcept = 0;
   // Closes and reopens a connection, with the host's backoff.
   virtual void reconnect(ConnectionIndex connection) noexcept = 0;
 };
 
 // When things happened, as the caller saw it. Ticks of the host (or virtual), UTC for logs only.
 struct Now {
-  Ticks ticks;              // of receipt of the bytes now handed over
+  Ticks ticks;                 // of receipt of the bytes now handed over
   std::int64_t steady_ns = 0;  // monotonic, for deadlines
 };
 
@@ -43,11 +44,13 @@ class Adapter {
 
   // How many connections this adapter wants, and the path (and query) of each one's URL.
   [[nodiscard]] virtual std::uint32_t connection_count() const noexcept = 0;
-  [[nodiscard]] virtual std::string_view connection_path(ConnectionIndex connection) const noexcept = 0;
+  [[nodiscard]] virtual std::string_view connection_path(
+      ConnectionIndex connection) const noexcept = 0;
 
   virtual void on_open(ConnectionIndex connection, Now now) noexcept = 0;
   // One whole text message. At least 64 readable bytes lie behind its end (simdjson's padding).
-  virtual void on_message(ConnectionIndex connection, std::string_view padded, Now now) noexcept = 0;
+  virtual void on_message(ConnectionIndex connection, std::string_view padded,
+                          Now now) noexcept = 0;
   virtual void on_close(ConnectionIndex connection, Now now) noexcept = 0;
   // Answer to a request; status 0: none came. The body is padded like a message.
   virtual void on_response(std::uint32_t request_id, int status, std::string_view padded,
@@ -56,7 +59,8 @@ class Adapter {
   virtual void on_tick(Now now) noexcept = 0;
   // The worker (or the record writer, after a drop) asks for a new snapshot of one instrument.
   // Ignored when `epoch` is older than the instrument's.
-  virtual void on_resync(InstrumentId instrument, std::uint32_t epoch, Cause cause, Now now) noexcept = 0;
+  virtual void on_resync(InstrumentId instrument, std::uint32_t epoch, Cause cause,
+                         Now now) noexcept = 0;
 };
 
 }  // namespace ringside::collector

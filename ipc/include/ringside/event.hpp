@@ -26,33 +26,34 @@ inline constexpr unsigned record_levels_max = (record_slots_max - 1) * levels_pe
 // Wire values.
 enum class Kind : std::uint8_t {
   Invalid = 0,
-  Trade = 1,         // price, quantity, reference = trade id, side = aggressor
-  Level = 2,         // a delta of one level: side, price, quantity (0: gone)
-  Levels = 3,        // a delta of many levels: counts in place of price, levels in continuation slots
-  Snapshot = 4,      // as Levels; First on the first and Last on the last record of one snapshot
-  Bbo = 5,           // price, quantity = bid; second slot: Level = ask
+  Trade = 1,     // price, quantity, reference = trade id, side = aggressor
+  Level = 2,     // a delta of one level: side, price, quantity (0: gone)
+  Levels = 3,    // a delta of many levels: counts in place of price, levels in continuation slots
+  Snapshot = 4,  // as Levels; First on the first and Last on the last record of one snapshot
+  Bbo = 5,       // price, quantity = bid; second slot: Level = ask
   Ticker = 6,
   Mark = 7,
   Funding = 8,
   OpenInterest = 9,
   Liquidation = 10,
-  Status = 11,       // of one instrument: side_or_reason = Cause, quantity = State
-  Loss = 12,         // collector to worker: this instrument lost records; the last has flag Last
-  Key = 13,          // broadcast, for late joiners: as Status, and the top levels, as Levels
-  Instrument = 14,   // exponents, depth, checksum rule from here on (InstrumentTerms)
-  Heartbeat = 15,    // of a connection; instrument = any, no data
-  Pad = 16,          // skip to the ring's start
+  Status = 11,      // of one instrument: side_or_reason = Cause, quantity = State
+  Loss = 12,        // collector to worker: this instrument lost records; the last has flag Last
+  Key = 13,         // broadcast, for late joiners: as Status, and the top levels, as Levels
+  Instrument = 14,  // exponents, depth, checksum rule from here on (InstrumentTerms)
+  Heartbeat = 15,   // of a connection; instrument = any, no data
+  Pad = 16,         // skip to the ring's start
 };
 
 enum class Side : std::uint8_t { None = 0, Bid = 1, Ask = 2 };  // a trade's: Bid = buyer aggressed
 
 // Bits of Record::flags.
 enum Flag : std::uint8_t {
-  flag_first = 0x01,               // first record of one venue message for this instrument
-  flag_last = 0x02,                // last one: the book is consistent after it
+  flag_first = 0x01,  // first record of one venue message for this instrument
+  flag_last = 0x02,   // last one: the book is consistent after it
   flag_no_exchange_time = 0x04,
-  flag_reference_hashed = 0x08,    // reference is a 64-bit hash of an id that is no number
-  flag_reference_checksum = 0x10,  // reference is the venue's checksum of the book after this record
+  flag_reference_hashed = 0x08,  // reference is a 64-bit hash of an id that is no number
+  flag_reference_checksum =
+      0x10,  // reference is the venue's checksum of the book after this record
   flag_reference_sequence = 0x20,  // reference is the venue's sequence
   flag_unverified = 0x40,          // published before its checksum was looked at
 };

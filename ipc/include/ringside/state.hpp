@@ -27,14 +27,14 @@ enum class Cause : std::uint8_t {
   Resubscribing = 4,
   SequenceGap = 5,
   ChecksumFailed = 6,
-  RecordsDropped = 7,   // the ring was full
+  RecordsDropped = 7,  // the ring was full
   BookCrossed = 8,
   VenueHalt = 9,
   NoData = 10,
-  BadMessage = 11,      // malformed, missing or mistyped field, cut short
+  BadMessage = 11,  // malformed, missing or mistyped field, cut short
   NumberOverflow = 12,
   PrecisionChanged = 13,
-  WriterGone = 14,      // the upstream process died or hung
+  WriterGone = 14,  // the upstream process died or hung
   ResyncLimit = 15,
   OperatorRequest = 16,
   UnknownSymbol = 17,
@@ -49,12 +49,25 @@ constexpr const char* name_of(State state) {
 }
 
 constexpr const char* name_of(Cause cause) {
-  constexpr const char* names[] = {
-      "none",           "starting",        "socket_closed",   "subscription_refused",
-      "resubscribing",  "sequence_gap",    "checksum_failed", "records_dropped",
-      "book_crossed",   "venue_halt",      "no_data",         "bad_message",
-      "number_overflow", "precision_changed", "writer_gone",  "resync_limit",
-      "operator_request", "unknown_symbol", "snapshot_stale"};
+  constexpr const char* names[] = {"none",
+                                   "starting",
+                                   "socket_closed",
+                                   "subscription_refused",
+                                   "resubscribing",
+                                   "sequence_gap",
+                                   "checksum_failed",
+                                   "records_dropped",
+                                   "book_crossed",
+                                   "venue_halt",
+                                   "no_data",
+                                   "bad_message",
+                                   "number_overflow",
+                                   "precision_changed",
+                                   "writer_gone",
+                                   "resync_limit",
+                                   "operator_request",
+                                   "unknown_symbol",
+                                   "snapshot_stale"};
   const auto index = static_cast<unsigned>(cause);
   return index < 19 ? names[index] : "unknown";
 }
