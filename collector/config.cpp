@@ -1,0 +1,231 @@
+#include "collector/config.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <set>
+
+namespace ringside::collector {
+namespace {
+
+using ipc::ConfigError;
+using ipc::ConfigTable;
+using ipc::KeyDoc;
+using ipc::SectionDoc;
+
+constexpr std::array venues{
+    VenueInfo{"kraken", "wss://ws.kraken.com/v2", ""},
+    VenueInfo{"kraken-v1", "wss://ws.kraken.com", ""},
+    VenueInfo{"binance", "wss://stream.binance.com:9443", "https://api.binance.com"},
+    VenueInfo{"binance-us", "wss://stream.binance.us:9443", "https://api.binance.us"},
+    VenueInfo{"binance-usdm", "wss://fstream.binance.com", "https://fapi.binance.com"},
+    VenueInfo{"binance-coinm", "wss://dstream.binance.com", "https://dapi.binance.com"},
+};
+
+constexpr std::array venue_keys{
+    KeyDoc{"name", "string", "required", "a known venue",
+           "Whose feed; one table may name it again."},
+    KeyDoc{"websocket", "string", "the venue's own", "ws:// or wss:// URL",
+           "Endpoint of the feed."},
+    KeyDoc{"rest", "string", "the venue's own", "http:// or https:// URL",
+           "Endpoint of snapshots and metadata."},
+    KeyDoc{"tls_ca", "string", "the system's", "a PEM file",
+           "Certificate authorities to trust, instead of the system's."},
+    KeyDoc{"insecure_for_tests", "boolean", "false", "",
+           "Do not verify the venue's certificate. For tests only; said aloud."},
+    KeyDoc{"collector", "string", "the only one", "a [[collector]] name",
+           "Process that collects it."},
+    KeyDoc{"thread", "integer", "0", "0 to 63", "Which of that process's threads."},
+    KeyDoc{"worker", "string", "ordinal mod threads", "a worker thread, e.g. w0.0",
+           "Who keeps these books."},
+    KeyDoc{"instruments", "array of strings", "required", "the venue's spelling",
+           "What to collect."},
+    KeyDoc{"channels", "array of strings", "[\"trade\", \"book\", \"bbo\"]", "trade, book, bbo",
+           "What of it."},
+    KeyDoc{"depth", "integer", "the venue's default", "1 to 5000 levels a side",
+           "Depth of the book to subscribe."},
+    KeyDoc{"instruments_per_connection", "integer", "the venue's limit", "1 to 1024",
+           "Sharding: at most this many share one connection."},
+    KeyDoc{"no_data_ms", "integer", "10000", "1000 to 600000 ms",
+           "A connection without any byte for so long is reopened."},
+};
+constexpr SectionDoc venue_section{"[[venue]]", "A venue's feed and the instruments wanted of it.",
+                                   venue_keys};
+
+struct Origin {
+  const std::string& path;
+  const ipc::Deployment& deployment;
+};
+
+void check_url(const ConfigTable& table, std::string_view key, const std::string& url,
+               std::string_view plain, std::string_view secure) {
+  if (url.empty() || url.starts_with(plain) || url.starts_with(secure)) return;
+  table.fail(key, fmt::format("must begin with {} or {}", secure, plain));
+}
+
+Channels channels_of(const ConfigTable& table) {
+  if (!table.has("channels")) return {};
+  Channels channels{false, false, false};
+  for (const auto& name : table.texts("channels")) {
+    if (name == "trade")
+      channels.trade = true;
+    else if (name == "book")
+      channels.book = true;
+    else if (name == "bbo")
+      channels.bbo = true;
+    else
+      table.fail("channels", fmt::format("'{}' is not known; allowed: trade, book, bbo", name));
+  }
+  if (!channels.trade && !channels.book && !channels.bbo)
+    table.fail("channels", "must name at least one");
+  return channels;
+}
+
+void read_placement(const ConfigTable& table, const Origin& origin, VenueConfig& venue) {
+  const auto& deployment = origin.deployment;
+  if (!table.has("collector") && deployment.collectors.size() > 1) {
+    table.fail("collector",
+               "is missing; with several [[collector]] tables each venue names its own");
+  }
+  venue.collector = table.text("collector", deployment.collectors.front().name);
+  const auto known =
+      std::find_if(deployment.collectors.begin(), deployment.collectors.end(),
+                   [&](const auto& process) { return process.name == venue.collector; });
+  if (known == deployment.collectors.end()) {
+    std::string names;
+    for (const auto& process : deployment.collectors) names += fmt::format(" {}", process.name);
+    table.fail("collector", fmt::format("names no [[collector]] of this file; it has:{}", names));
+  }
+  venue.thread = static_cast<std::uint32_t>(
+      table.integer("thread", {0, 0, static_cast<std::int64_t>(ipc::threads_per_process_max) - 1}));
+  if (venue.thread >= known->threads.size()) {
+    table.fail("thread", fmt::format("collector '{}' has {} thread(s), numbered from 0",
+                                     known->name, known->threads.size()));
+  }
+  venue.worker = table.text("worker", "");
+  const auto workers = deployment.worker_threads();
+  if (!venue.worker.empty() &&
+      std::find(workers.begin(), workers.end(), venue.worker) == workers.end()) {
+    std::string names;
+    for (const auto& name : workers) names += fmt::format(" {}", name);
+    table.fail("worker", fmt::format("names no worker thread of this file; it has:{}", names));
+  }
+}
+
+void read_endpoints(const ConfigTable& table, const Origin& origin, const VenueInfo& info,
+                    VenueConfig& venue) {
+  venue.websocket = table.text("websocket", info.websocket);
+  venue.rest = table.text("rest", info.rest);
+  check_url(table, "websocket", venue.websocket, "ws://", "wss://");
+  check_url(table, "rest", venue.rest, "http://", "https://");
+  venue.insecure_for_tests = table.boolean("insecure_for_tests", false);
+  venue.tls_ca = table.text("tls_ca", "");
+  if (venue.tls_ca.empty()) return;
+  const auto base = std::filesystem::path(origin.path).parent_path();
+  venue.tls_ca = (base / venue.tls_ca).string();
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(venue.tls_ca, error)) {
+    table.fail("tls_ca",
+               fmt::format("there is no file {}; the path is relative to the configuration file",
+                           venue.tls_ca));
+  }
+}
+
+VenueConfig venue_of(const toml::table& root, const Origin& origin) {
+  const ConfigTable table(root, origin.path, venue_section);
+  std::vector<std::string_view> names;
+  for (const auto& info : venues) names.push_back(info.name);
+  VenueConfig venue;
+  venue.name = table.required_text("name");
+  venue.name = table.choice("name", "", names);
+  venue.line = static_cast<int>(root.source().begin.line);
+  read_endpoints(table, origin, *find_venue(venue.name), venue);
+  read_placement(table, origin, venue);
+  venue.instruments = table.texts("instruments");
+  if (venue.instruments.empty())
+    table.fail("instruments", "must name at least one, in the venue's spelling");
+  std::set<std::string> seen;
+  for (const auto& symbol : venue.instruments) {
+    const bool printable =
+        std::all_of(symbol.begin(), symbol.end(), [](char c) { return c > ' ' && c < 0x7f; });
+    if (symbol.empty() || symbol.size() > 63 || !printable) {
+      table.fail("instruments", "holds a symbol that is not 1 to 63 printable characters");
+    }
+    if (!seen.insert(symbol).second)
+      table.fail("instruments", fmt::format("names '{}' twice", symbol));
+  }
+  venue.channels = channels_of(table);
+  venue.depth = static_cast<std::uint32_t>(table.integer("depth", {0, 1, 5000}));
+  static constexpr std::array<std::uint32_t, 5> kraken_depths{10, 25, 100, 500, 1000};
+  if (venue.name.starts_with("kraken") && venue.depth != 0 &&
+      std::find(kraken_depths.begin(), kraken_depths.end(), venue.depth) == kraken_depths.end()) {
+    table.fail("depth", "Kraken offers 10, 25, 100, 500 and 1000");
+  }
+  venue.instruments_per_connection =
+      static_cast<std::uint32_t>(table.integer("instruments_per_connection", {0, 1, 1024}));
+  venue.no_data_ms = static_cast<std::uint32_t>(table.integer("no_data_ms", {10000, 1000, 600000}));
+  return venue;
+}
+
+void append_section(std::string& text, const SectionDoc& section) {
+  text += fmt::format(
+      "\n## {}\n\n{}\n\n| key | type | default | range | meaning |\n|---|---|---|---|---|\n",
+      section.header.empty() ? "top level" : section.header, section.meaning);
+  for (const auto& key : section.keys) {
+    text += fmt::format("| `{}` | {} | {} | {} | {} |\n", key.key, key.type, key.default_text,
+                        key.range, key.meaning);
+  }
+}
+
+}  // namespace
+
+std::span<const VenueInfo> known_venues() { return venues; }
+
+const VenueInfo* find_venue(std::string_view name) {
+  const auto found = std::find_if(venues.begin(), venues.end(),
+                                  [&](const VenueInfo& info) { return info.name == name; });
+  return found == venues.end() ? nullptr : found;
+}
+
+Config load_config(const std::string& path) {
+  const auto root = ipc::parse_config_file(path);
+  Config config;
+  config.deployment = ipc::deployment_of(root, path);
+  const Origin origin{path, config.deployment};
+  if (const auto* array = root.get_as<toml::array>("venue")) {
+    for (const auto& element : *array) {
+      if (element.as_table() == nullptr)
+        throw ConfigError(fmt::format("{}: venue must be an array of tables: [[venue]]", path));
+      config.venues.push_back(venue_of(*element.as_table(), origin));
+    }
+  } else if (root.contains("venue")) {
+    throw ConfigError(fmt::format("{}: venue must be an array of tables: [[venue]]", path));
+  }
+  if (config.venues.empty()) {
+    throw ConfigError(
+        fmt::format("{}: no [[venue]] table; name at least one venue and its instruments", path));
+  }
+  return config;
+}
+
+std::string config_reference() {
+  std::string text =
+      "# Configuration\n\n"
+      "One TOML file describes one deployment; `--name` picks a process's part of it. Unknown keys "
+      "are\n"
+      "errors that name the nearest key; values out of range are errors, never clamped. This page "
+      "is\n"
+      "generated: `ringside-collector --config-reference`.\n";
+  for (const auto& section : ipc::deployment_sections()) append_section(text, section);
+  append_section(text, venue_section);
+  text += "\n## Venues\n\n| name | websocket | rest |\n|---|---|---|\n";
+  for (const auto& info : venues) {
+    text += fmt::format("| `{}` | {} | {} |\n", info.name, info.websocket,
+                        info.rest.empty() ? "not needed" : info.rest);
+  }
+  return text;
+}
+
+}  // namespace ringside::collector

@@ -1,0 +1,63 @@
+// The collector's part of the deployment file: which venue, from where, which instruments.
+// Each key's meaning, unit, default and range: CONFIG.md, generated from the tables in config.cpp.
+//
+// Threads: setup only. Fails by: throwing ipc::ConfigError, one line.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ipc/deployment.hpp"
+
+namespace ringside::collector {
+
+// A venue whose protocol is spoken here.
+struct VenueInfo {
+  std::string_view name;
+  std::string_view websocket;  // the venue's own endpoint
+  std::string_view rest;       // its own REST endpoint; empty: none is needed
+  bool live = true;            // false: only for reading captures
+};
+// All known venues, for messages and defaults.
+std::span<const VenueInfo> known_venues();
+// Null when unknown.
+const VenueInfo* find_venue(std::string_view name);
+
+struct Channels {
+  bool trade = true;
+  bool book = true;
+  bool bbo = true;
+};
+
+// One [[venue]] table.
+struct VenueConfig {
+  std::string name;
+  std::string websocket;  // ws:// or wss:// URL
+  std::string rest;       // http:// or https:// URL; empty: none
+  std::string tls_ca;     // PEM file; empty: the system's
+  bool insecure_for_tests = false;
+  std::string collector;     // process name
+  std::uint32_t thread = 0;  // index of its thread
+  std::string worker;        // worker thread name; empty: ordinal mod threads
+  std::vector<std::string> instruments;
+  Channels channels;
+  std::uint32_t depth = 0;                       // levels a side; 0: the venue's default
+  std::uint32_t instruments_per_connection = 0;  // 0: the venue's limit
+  std::uint32_t no_data_ms = 0;                  // watchdog of a connection; 0: the venue's default
+  int line = 0;                                  // in the file, for messages
+};
+
+struct Config {
+  ipc::Deployment deployment;
+  std::vector<VenueConfig> venues;
+};
+
+// Reads and checks the whole file. Relative paths are relative to the file.
+Config load_config(const std::string& path);
+
+// The generated reference, as Markdown: collector/CONFIG.md.
+std::string config_reference();
+
+}  // namespace ringside::collector

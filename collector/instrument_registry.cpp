@@ -1,0 +1,134 @@
+#include "collector/instrument_registry.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <system_error>
+
+namespace ringside::collector {
+namespace {
+
+constexpr std::uint32_t ordinals_max = 1u << 24;
+
+[[noreturn]] void fail(const std::string& path, std::string_view doing) {
+  const int error = errno;
+  throw std::system_error(
+      error, std::generic_category(),
+      fmt::format("{}: cannot {} the collector's state; make the directory writable "
+                  "or set another state_dir",
+                  path, doing));
+}
+
+class File {
+ public:
+  File(const std::string& path, int flags)
+      : path_(path), descriptor_(open(path.c_str(), flags, 0640)) {
+    if (descriptor_ < 0) fail(path_, "open");
+  }
+  ~File() { close(descriptor_); }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+
+  void write_all(std::string_view text) const {
+    while (!text.empty()) {
+      const auto written = write(descriptor_, text.data(), text.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) fail(path_, "write");
+      text.remove_prefix(static_cast<std::size_t>(written));
+    }
+    if (fsync(descriptor_) != 0) fail(path_, "sync");
+  }
+  void truncate(std::size_t bytes) const {
+    if (ftruncate(descriptor_, static_cast<off_t>(bytes)) != 0) fail(path_, "truncate");
+  }
+
+ private:
+  std::string path_;
+  int descriptor_;
+};
+
+std::string read_all(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+}  // namespace
+
+InstrumentRegistry::InstrumentRegistry(std::string directory, std::string collector,
+                                       std::uint32_t collector_number)
+    : directory_(std::move(directory)),
+      collector_(std::move(collector)),
+      collector_number_(collector_number) {
+  if (mkdir(directory_.c_str(), 0750) != 0 && errno != EEXIST) fail(directory_, "create");
+  load();
+  advance_generation();
+}
+
+std::string InstrumentRegistry::path(std::string_view suffix) const {
+  return fmt::format("{}/{}.{}", directory_, collector_, suffix);
+}
+
+void InstrumentRegistry::load() {
+  const auto file = path("instruments");
+  const auto text = read_all(file);
+  // A line cut short by a crash was never used (it is synced before use): forget it.
+  const auto whole = text.rfind('\n') == std::string::npos ? 0 : text.rfind('\n') + 1;
+  if (whole != text.size()) File(file, O_WRONLY | O_CLOEXEC).truncate(whole);
+  std::size_t line_number = 0;
+  for (std::size_t begin = 0; begin < whole;) {
+    const auto end = text.find('\n', begin);
+    const std::string_view line(text.data() + begin, end - begin);
+    begin = end + 1;
+    ++line_number;
+    const auto first = line.find(' ');
+    const auto second = first == std::string_view::npos ? first : line.find(' ', first + 1);
+    std::uint32_t ordinal = 0;
+    const auto parsed = std::from_chars(line.data(), line.data() + line.size(), ordinal);
+    const bool good = second != std::string_view::npos && parsed.ec == std::errc() &&
+                      parsed.ptr == line.data() + first && ordinal == ordinals_.size();
+    if (!good) {
+      throw std::runtime_error(
+          fmt::format("{}:{}: '{}' is not 'ordinal venue symbol' in order; restore the file "
+                      "from a backup, or remove it to number the instruments anew",
+                      file, line_number, line));
+    }
+    ordinals_.emplace(std::pair(std::string(line.substr(first + 1, second - first - 1)),
+                                std::string(line.substr(second + 1))),
+                      ordinal);
+  }
+}
+
+void InstrumentRegistry::advance_generation() {
+  const auto file = path("generation");
+  const auto text = read_all(file);
+  std::from_chars(text.data(), text.data() + text.size(), generation_);
+  ++generation_;
+  const auto temporary = file + ".new";
+  File(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC)
+      .write_all(fmt::format("{}\n", generation_));
+  if (rename(temporary.c_str(), file.c_str()) != 0) fail(file, "replace");
+}
+
+InstrumentId InstrumentRegistry::id_of(std::string_view venue, std::string_view symbol) {
+  const std::pair key{std::string(venue), std::string(symbol)};
+  if (const auto found = ordinals_.find(key); found != ordinals_.end()) {
+    return InstrumentId::of(collector_number_, found->second);
+  }
+  const auto ordinal = static_cast<std::uint32_t>(ordinals_.size());
+  if (ordinal >= ordinals_max)
+    throw std::runtime_error("more than 2^24 instruments in one collector");
+  File(path("instruments"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC)
+      .write_all(fmt::format("{} {} {}\n", ordinal, venue, symbol));
+  ordinals_.emplace(key, ordinal);
+  return InstrumentId::of(collector_number_, ordinal);
+}
+
+}  // namespace ringside::collector
