@@ -1,0 +1,73 @@
+// Ordinals are handed out once; generations grow; a crash in mid-line loses nothing that was used.
+#include "collector/instrument_registry.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+
+namespace ringside::collector {
+namespace {
+
+class Registry : public ::testing::Test {
+ protected:
+  Registry() {
+    directory_ = (std::filesystem::temp_directory_path() /
+                  ("ringside_registry_" + std::to_string(::getpid())))
+                     .string();
+    std::filesystem::remove_all(directory_);
+  }
+  ~Registry() override { std::filesystem::remove_all(directory_); }
+  InstrumentRegistry open(std::uint32_t number = 3) { return {directory_, "c0", number}; }
+
+  std::string directory_;
+};
+
+TEST_F(Registry, OrdinalsAreHandedOutInOrderAndKeptOverRestarts) {
+  {
+    auto registry = open();
+    EXPECT_EQ(registry.id_of("kraken", "BTC/USD"), InstrumentId::of(3, 0));
+    EXPECT_EQ(registry.id_of("kraken", "ETH/USD"), InstrumentId::of(3, 1));
+    EXPECT_EQ(registry.id_of("kraken", "BTC/USD"), InstrumentId::of(3, 0));
+  }
+  auto registry = open();
+  EXPECT_EQ(registry.id_of("binance", "BTC/USD"), InstrumentId::of(3, 2)) << "venues do not share";
+  EXPECT_EQ(registry.id_of("kraken", "ETH/USD"), InstrumentId::of(3, 1));
+}
+
+TEST_F(Registry, TheGenerationGrowsAtEachStart) {
+  EXPECT_EQ(open().generation(), 1U);
+  EXPECT_EQ(open().generation(), 2U);
+  EXPECT_EQ(open().generation(), 3U);
+}
+
+TEST_F(Registry, ALineCutShortByACrashIsForgottenAndItsOrdinalHandedOutAgain) {
+  open().id_of("kraken", "BTC/USD");
+  std::ofstream(directory_ + "/c0.instruments", std::ios::app) << "1 kraken ET";
+  auto registry = open();
+  EXPECT_EQ(registry.count(), 1U);
+  EXPECT_EQ(registry.id_of("kraken", "SOL/USD"), InstrumentId::of(3, 1));
+  EXPECT_EQ(open().count(), 2U);
+}
+
+TEST_F(Registry, AFileThatWasNotWrittenHereIsRefusedWithItsLine) {
+  open().id_of("kraken", "BTC/USD");
+  std::ofstream(directory_ + "/c0.instruments", std::ios::app) << "7 kraken ETH/USD\n";
+  try {
+    open();
+    FAIL() << "accepted";
+  } catch (const std::runtime_error& error) {
+    EXPECT_NE(std::string(error.what()).find("c0.instruments:2"), std::string::npos)
+        << error.what();
+  }
+}
+
+TEST_F(Registry, ADirectoryThatCannotBeMadeIsACleanError) {
+  directory_ = "/proc/ringside_cannot_be_here";
+  EXPECT_THROW(open(), std::system_error);
+}
+
+}  // namespace
+}  // namespace ringside::collector
