@@ -242,7 +242,7 @@ class Segment {
   [[nodiscard]] SegmentHeader& writable_header() noexcept;
   [[nodiscard]] std::span<std::byte> writable_data() noexcept;
 
-  // Writers, about every heartbeat_period_ns.
+  // Writers, about every heartbeat_period_ns. Until the first beat the lock alone says who lives.
   void beat(Ticks now) noexcept;
   // Saturates at 0 for a heartbeat from the future.
   [[nodiscard]] std::uint64_t heartbeat_age(Ticks now) const noexcept;
