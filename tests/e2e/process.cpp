@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <fstream>
@@ -88,7 +89,7 @@ std::vector<std::string> Scratch::segments_left() const {
 
 Process::Process(const ProcessOptions& options) {
   auto arguments = options.arguments;
-  arguments[0] = std::string(RINGSIDE_BIN_DIR "/") + arguments[0];
+  if (!arguments[0].starts_with('/')) arguments[0].insert(0, RINGSIDE_BIN_DIR "/");
   auto environment = environment_with(options);
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) throw std::system_error(errno, std::generic_category(), "pipe2");
@@ -100,8 +101,12 @@ Process::Process(const ProcessOptions& options) {
     posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, options.error_file.c_str(),
                                      O_WRONLY | O_CREAT | O_APPEND, 0640);
   }
-  const int error = posix_spawn(&pid_, arguments[0].c_str(), &actions, nullptr,
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+  const int error = posix_spawn(&pid_, arguments[0].c_str(), &actions, &attributes,
                                 pointers(arguments).data(), pointers(environment).data());
+  posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   close(ends[1]);
   out_ = ends[0];
@@ -151,6 +156,10 @@ void Process::signal(int number) const {
   if (!status_) kill(pid_, number);
 }
 
+void Process::signal_group(int number) const {
+  if (!status_) kill(-pid_, number);
+}
+
 std::optional<int> Process::wait(milliseconds deadline) {
   if (status_) return status_;
   const auto until = Clock::now() + deadline;
@@ -170,6 +179,21 @@ std::optional<int> Process::wait(milliseconds deadline) {
   if (waitpid(pid_, &status, 0) != pid_) return std::nullopt;
   status_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return status_;
+}
+
+std::vector<std::string> processes_with_environment(const std::string& entry) {
+  std::vector<std::string> found;
+  for (const auto& process : std::filesystem::directory_iterator("/proc")) {
+    const auto name = process.path().filename().string();
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    if (name == std::to_string(getpid())) continue;
+    const auto environment = read_file(process.path().string() + "/environ");
+    if (environment.find(entry) == std::string::npos) continue;
+    auto command = read_file(process.path().string() + "/cmdline");
+    std::replace(command.begin(), command.end(), '\0', ' ');
+    found.push_back(name + " " + command);
+  }
+  return found;
 }
 
 Finished run(const Scratch& scratch, std::vector<std::string> arguments, milliseconds deadline) {

@@ -36,7 +36,7 @@ class Scratch {
 };
 
 struct ProcessOptions {
-  std::vector<std::string> arguments;  // [0]: program under the build's bin/
+  std::vector<std::string> arguments;  // [0]: absolute, or under the build's bin/
   std::vector<std::pair<std::string, std::string>> environment{};  // added to ours
   std::string error_file{};                                        // stderr; empty: ours
 };
@@ -53,6 +53,8 @@ class Process {
   // Everything up to the end of its stdout.
   std::string rest(milliseconds deadline);
   void signal(int number) const;
+  // To its whole process group (it leads one of its own): what a terminal's Ctrl-C does.
+  void signal_group(int number) const;
   // Exit status; 128 + signal; empty: still running at the deadline.
   std::optional<int> wait(milliseconds deadline);
   [[nodiscard]] pid_t pid() const { return pid_; }
@@ -66,6 +68,9 @@ class Process {
   std::optional<int> status_;
   std::string buffer_;
 };
+
+// Command lines of the living processes (but this one) whose environment holds `entry`.
+std::vector<std::string> processes_with_environment(const std::string& entry);
 
 struct Finished {
   int status = -1;

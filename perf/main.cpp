@@ -1,0 +1,67 @@
+// ringside-bench [--json=FILE] [--small] SUITE...
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "perf/suites.hpp"
+
+namespace {
+
+using ringside::perf::Report;
+using ringside::perf::Scale;
+
+struct Suite {
+  std::string_view name;
+  void (*run)(Report&, Scale);
+};
+
+constexpr std::array suites{
+    Suite{"ipc", ringside::perf::bench_ipc},
+    Suite{"decode", ringside::perf::bench_decode},
+    Suite{"book", ringside::perf::bench_book},
+};
+
+int usage(std::string_view problem) {
+  std::string names;
+  for (const auto& suite : suites) names += fmt::format(" {}", suite.name);
+  fmt::print(
+      stderr,
+      "ringside-bench: {}; usage: ringside-bench [--json=FILE] [--small] SUITE...; suites:{}\n",
+      problem, names);
+  return 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string json_file;
+  Scale scale = Scale::Full;
+  std::vector<const Suite*> chosen;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    if (argument.starts_with("--json=")) {
+      json_file = argument.substr(7);
+    } else if (argument == "--small") {
+      scale = Scale::Small;
+    } else {
+      const auto found = std::find_if(suites.begin(), suites.end(),
+                                      [&](const Suite& suite) { return suite.name == argument; });
+      if (found == suites.end()) return usage(fmt::format("unknown suite '{}'", argument));
+      chosen.push_back(&*found);
+    }
+  }
+  if (chosen.empty()) return usage("no suite named");
+  Report report;
+  for (const auto* suite : chosen) suite->run(report, scale);
+  std::fputs(report.text().c_str(), stdout);
+  if (json_file.empty()) return 0;
+  std::ofstream file(json_file);
+  file << report.json();
+  return file.good() ? 0 : usage(fmt::format("cannot write {}", json_file));
+}

@@ -1,0 +1,53 @@
+// What a benchmark has to say: named figures with their spread, and what they were compared with in
+// the same run. Never an absolute time alone: the machine and its noise stand beside every figure.
+//
+// Threads: one. Bounded by nothing: set-up code.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace ringside::perf {
+
+// Full: the published figures. Small: a run of some milliseconds that keeps the code from rotting.
+enum class Scale : std::uint8_t { Full, Small };
+
+struct Metric {
+  std::string name;
+  std::string unit;  // "ratio", "ns", "us", "1/s"
+  double value = 0;  // median
+  double low = 0;    // spread of the samples
+  double high = 0;
+  double ours = 0;  // medians of what was divided; 0 where nothing was
+  double other = 0;
+  std::uint64_t samples = 0;
+};
+
+class Report {
+ public:
+  // Pairs of one round each, measured interleaved: value = median of ours/other. Equal lengths.
+  void ratio(const std::string& name, const std::vector<double>& ours,
+             const std::vector<double>& other);
+  void figure(const std::string& name, const std::string& unit, const std::vector<double>& samples);
+
+  [[nodiscard]] const std::vector<Metric>& metrics() const { return metrics_; }
+  [[nodiscard]] std::string json() const;
+  [[nodiscard]] std::string text() const;
+
+ private:
+  std::vector<Metric> metrics_;
+};
+
+double median(std::vector<double> values);
+
+// Processor, cores, kernel, and the noise of this moment: what the same 10 ms of work costs at the
+// median and at worst, as a ratio.
+struct Machine {
+  std::string processor, kernel, compiler;
+  unsigned cores = 0;
+  double noise_worst_over_median = 0;
+};
+Machine describe_machine();
+
+}  // namespace ringside::perf
