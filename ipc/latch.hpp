@@ -1,0 +1,82 @@
+// A value of several words that one process replaces and any number of others read: two copies,
+// each with its own sequence, and a word that says which is whole. After Boehm, "Can seqlocks get
+// along with programming language memory models?" (2012), without fences, and doubled.
+//
+// Unlike a plain seqlock a writer that is killed half-way leaves the previous value readable, and a
+// reader has to try again only if two whole updates went by while it read.
+//
+// Threads: write() from one thread of one process. read() from any thread of any process; it never
+// writes, so that a read-only mapping will do. Bounded by: Words. Fails by: read() answers Retry;
+// how often to try again is the caller's to bound.
+//
+// Invariants: current = number of whole updates so far, 0: none. copies[v % 2].sequence = 2v - 1
+// while update v is being written, 2v once it is whole.
+//
+// Order of the words (P: writer, C: reader):
+//   P1 sequence = 2v - 1  relaxed, before P2      C4 relaxed: a reader that saw a word of update v
+//                                                    (C3) sees at least this, and gives up
+//   P2 words              release each            C3 acquire each
+//   P3 sequence = 2v      release                 C2 acquire: the words of update v are there
+//   P4 current = v        release                 C1 acquire: P3 of update v is there
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace ringside::ipc {
+
+enum class LatchStatus : std::uint8_t { Ok = 0, Empty, Retry };
+
+template <std::size_t Words>
+struct alignas(64) LatchCopy {
+  std::atomic<std::uint64_t> sequence;
+  std::array<std::atomic<std::uint64_t>, Words> words;
+
+  void store(std::size_t index, std::uint64_t value) noexcept {
+    words[index].store(value, std::memory_order_release);  // P2: pairs with C3
+  }
+  [[nodiscard]] std::uint64_t load(std::size_t index) const noexcept {
+    return words[index].load(std::memory_order_acquire);  // C3: pairs with P2
+  }
+};
+
+// Lies in shared memory; all bytes 0 is the empty latch.
+template <std::size_t Words>
+struct alignas(128) Latch {
+  using Copy = LatchCopy<Words>;
+
+  std::atomic<std::uint64_t> current;
+  std::uint64_t tag;  // the user's; does not change once readers know the latch
+  std::uint8_t reserved[112];
+  std::array<Copy, 2> copies;
+
+  // `fill(Copy&)` stores the words it wants to change the meaning of; the others keep what the
+  // update before last left there.
+  template <typename Fill>
+  void write(Fill&& fill) noexcept {
+    const auto version = current.load(std::memory_order_relaxed) + 1;  // owner: only writer
+    Copy& copy = copies[version % 2];
+    copy.sequence.store(2 * version - 1, std::memory_order_relaxed);  // P1: pairs with C4
+    fill(copy);
+    copy.sequence.store(2 * version, std::memory_order_release);  // P3: pairs with C2
+    current.store(version, std::memory_order_release);            // P4: pairs with C1
+  }
+
+  // `take(const Copy&)` loads words into private memory and must stand any values: what it took is
+  // of one update only if this answers Ok.
+  template <typename Take>
+  [[nodiscard]] LatchStatus read(Take&& take) const noexcept {
+    const auto version = current.load(std::memory_order_acquire);  // C1: pairs with P4
+    if (version == 0) return LatchStatus::Empty;
+    const Copy& copy = copies[version % 2];
+    const auto before = copy.sequence.load(std::memory_order_acquire);  // C2: pairs with P3
+    if (before != 2 * version) return LatchStatus::Retry;
+    take(copy);
+    const auto after = copy.sequence.load(std::memory_order_relaxed);  // C4: pairs with P1
+    return after == before ? LatchStatus::Ok : LatchStatus::Retry;
+  }
+};
+
+}  // namespace ringside::ipc
