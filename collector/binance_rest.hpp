@@ -1,0 +1,96 @@
+// Decides which REST request goes out when, so that hundreds of instruments that lose their books
+// together neither break the venue's weight limit nor starve each other. Pure: time is passed in,
+// the requests themselves are sent by the caller.
+//
+// One task per instrument (and per metadata request), each wanted at most once, so the queue is
+// bounded by the tasks. A task wanted again soon after it was wanted waits longer each time
+// (capped exponential, full jitter); an answer to an earlier attempt is recognised by its id.
+//
+// Invariants: requests in flight <= in_flight_max; over any time t the weight sent is at most
+// weight_burst + t * weight_per_minute.
+// Threads: the adapter's. Fails by: enumerators and counts only; allocates at construction only.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace ringside::collector {
+
+struct RestLimits {
+  std::uint32_t in_flight_max = 8;          // 1..64
+  std::uint32_t weight_per_minute = 1'440;  // the venue's own unit; see BinanceConfig
+  std::uint32_t weight_burst = 720;         // at least the weight of the heaviest request
+  std::int64_t backoff_first_ns = 200'000'000;
+  std::int64_t backoff_max_ns = 30'000'000'000;
+  std::int64_t calm_ns = 60'000'000'000;       // after so long without a want, no backoff
+  std::int64_t deadline_ns = 30'000'000'000;   // an unanswered request gives up its place
+  std::int64_t throttled_ns = 60'000'000'000;  // pause of all requests after status 418 or 429
+};
+
+class RestSchedule {
+ public:
+  using Task = std::uint32_t;  // index below task_count
+  struct Due {
+    std::uint32_t request_id = 0;
+    Task task = 0;
+  };
+  struct Answered {
+    Task task = 0;
+    bool current = false;  // false: the task has been wanted anew or cancelled since: discard
+  };
+
+  // `weights`: one per task.
+  RestSchedule(RestLimits limits, std::vector<std::uint32_t> weights, std::uint64_t seed);
+
+  // Puts the task in the queue, at once or after its backoff. What it has in flight is abandoned.
+  void want(Task task, std::int64_t now_ns) noexcept;
+  // Not wanted any more; what it has in flight is abandoned.
+  void cancel(Task task) noexcept;
+  // The next request that may go out now, if any; call until none.
+  [[nodiscard]] std::optional<Due> next(std::int64_t now_ns) noexcept;
+  // The caller could not send it (its queue is full): the task stays wanted.
+  void unsent(const Due& due, std::int64_t now_ns) noexcept;
+  // An answer, or the news that none will come. None: the id is not in flight (any more).
+  [[nodiscard]] std::optional<Answered> answered(std::uint32_t request_id) noexcept;
+  // The venue says we are too fast: nothing goes out for a while, doubled each time in a row.
+  void throttled(std::int64_t now_ns) noexcept;
+  // The task of a request whose deadline has passed; its place is free again. Call until none.
+  [[nodiscard]] std::optional<Task> overdue(std::int64_t now_ns) noexcept;
+
+  [[nodiscard]] bool waiting(Task task) const noexcept { return tasks_[task].wanted; }
+  [[nodiscard]] bool in_flight(Task task) const noexcept;
+  [[nodiscard]] std::uint32_t in_flight_count() const noexcept;
+
+ private:
+  struct State {
+    std::uint32_t weight = 0;
+    std::uint32_t attempt = 0;  // of the newest want
+    std::uint32_t wants = 0;    // in a row, without calm between them
+    bool wanted = false;
+    std::int64_t wanted_at_ns = 0;
+    std::int64_t not_before_ns = 0;
+  };
+  struct Flight {
+    std::uint32_t request_id = 0;  // 0: free
+    Task task = 0;
+    std::uint32_t attempt = 0;
+    std::int64_t sent_ns = 0;
+  };
+
+  [[nodiscard]] std::int64_t backoff_ns(std::uint32_t wants) noexcept;
+  [[nodiscard]] std::int64_t cost_ns(std::uint32_t weight) const noexcept;
+
+  RestLimits limits_;
+  std::vector<State> tasks_;
+  std::vector<Flight> flights_;
+  std::uint32_t wanted_count_ = 0;
+  std::uint32_t last_request_id_ = 0;
+  // Generic cell rate: the time until which the weight sent so far has been paid for.
+  std::int64_t paid_until_ns_ = 0;
+  std::int64_t paused_until_ns_ = 0;
+  std::uint32_t throttles_ = 0;
+  std::uint64_t random_;
+};
+
+}  // namespace ringside::collector
