@@ -44,14 +44,22 @@ constexpr std::string_view layout_of(SegmentKind kind) {
     case SegmentKind::Broadcast:
       return "broadcast: slots; stamp 2^62|2pos+1, 2^62|2pos+2; tail_hint@256 last_key@384";
     case SegmentKind::Cursor:
-      return "cursor: parked@256; 64 entries of 16640: state@0 generation@8 ring_name@16x48 "
-             "read_position@128 control_slots@256x256";
+      return "cursor: parked@256; 64 entries of 16640: state@0 ring_generation@8 ring_name@16 "
+             "ring_created@80 control_start@88 read_position@128 control@256, 256 slots";
     case SegmentKind::BookTable:
-      return "book table";
+      return "book table: count@256; entries of 1920: current@0 instrument@8 copies@128,1024; "
+             "copy: "
+             "sequence@0 status@8 best@16 receive_tsc@48 epoch@56 publish_tsc@64 exchange_ns@72 "
+             "terms@80 updates@88 rows@128x24x32";
     case SegmentKind::Catalogue:
-      return "catalogue";
+      return "catalogue: count@256; entries of 256: instrument@0 connection@4 terms@8 venue@16x24 "
+             "symbol@40x64 worker@104x32";
     case SegmentKind::Telemetry:
-      return "telemetry";
+      return "telemetry: counts@0,8,16,24 role@32x32 version@64x64 clock@128 "
+             "counter_names@512x64x512 "
+             "counter_values@33280x128x512 facts@98816x256x128 degradations@131584x256x64 "
+             "histograms@147968x30848; clock: current@0 copies@128,192 sequence@0 tsc0@8 utc0@16 "
+             "multiplier@24 shift@32; histogram: stage@0x32 thread@32x32 beyond@64 slots@128x3840";
   }
   return {};
 }

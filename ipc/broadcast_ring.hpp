@@ -1,0 +1,145 @@
+// A ring with one writer and any number of readers, each at its own position, none of which the
+// writer knows. Unlike a queue it never fills: the writer overwrites the oldest slots, and a reader
+// that is too slow learns exactly which positions it lost. Readers map it read-only.
+//
+// Threads: a BroadcastWriter belongs to one thread; a BroadcastReader to one other, any number.
+// Bounded by: the capacity; a record takes at most claim_slots_max(capacity) slots.
+// Fails by: PollStatus. Corrupt = memory that no writer of ours leaves; attach again or give up.
+//
+// How a torn copy is told from a whole one, without a fence: all words are atomic. The writer
+// stores them in increasing order of address, each with release; the reader loads them with
+// acquire and then looks at the first slot's stamp again. A word of a later lap can only be seen
+// if the overwriting of that stamp can be seen as well, because it came earlier.
+//
+//   before:   | done 7 .. | 8: old lap  | 9: old lap
+//   publish   | done 7 .. | writing 8   | 9: old lap       (left there by the one before)
+//             | done 7 .. | writing 8 + payload | writing 9
+//             | done 7 .. | done 8 .. | writing 9          <- so the slot that a reader waits at
+//                                                             always holds a stamp of this lap
+// Invariants: the slot at the writer's position holds writing(position); hence capacity - 1 slots
+// are readable. A word that is no stamp, where a record should start, was overwritten: lapped.
+//
+// Order (P: writer, C: readers):
+//   P1 done stamp        release    C1 acquire: the record, the next slot's marker, all before
+//   P2 every other word  release    C2 acquire; then C2b, the stamp again, relaxed: it is ordered
+//                                    behind the acquire loads
+//   P3 tail hint         release    C3 acquire: everything below is done or overwritten
+//   P4 last key          release    C4 acquire: that record is done or overwritten
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <span>
+
+#include "ipc/slot.hpp"
+
+namespace ringside::ipc {
+
+inline constexpr unsigned slot_words = slot_bytes / 8;
+
+struct alignas(slot_bytes) BroadcastSlot {
+  std::array<std::atomic<std::uint64_t>, slot_words> words;
+};
+static_assert(sizeof(BroadcastSlot) == slot_bytes);
+
+// The words of a Broadcast segment's header.
+inline constexpr unsigned broadcast_word_tail_hint = 0;  // position behind the newest record
+inline constexpr unsigned broadcast_word_last_key = 1;   // 1 + position of the newest key; 0: none
+
+SegmentSpec broadcast_spec(std::uint64_t slots);
+// Leaves the marker that readers of an empty ring wait at. Pass to create_segment.
+void fill_broadcast(Segment& segment);
+Segment broadcast_in_memory(std::uint64_t slots);
+
+class alignas(hot_line_bytes) BroadcastWriter {
+ public:
+  BroadcastWriter() = default;
+  // Writable Broadcast segment, filled by fill_broadcast; checked. Starts at position 0.
+  explicit BroadcastWriter(Segment& segment);
+
+  // Publishes one record at once. stamp, slots and publish_delta are set here; `continuation` fills
+  // the slots behind the first, at most (claim_slots_max(capacity) - 1) * 4 levels; what is left of
+  // the last slot is zeroed.
+  void publish(const Record& head, std::span<const Level> continuation, Ticks now) noexcept;
+  [[nodiscard]] RingPosition position() const noexcept { return position_; }
+  [[nodiscard]] std::uint64_t capacity() const noexcept { return capacity_; }
+
+ private:
+  [[nodiscard]] BroadcastSlot& slot_at(RingPosition position) const noexcept {
+    return slots_[position & (capacity_ - 1)];
+  }
+  void write(const Record& head, std::span<const Level> continuation) noexcept;
+
+  BroadcastSlot* slots_ = nullptr;
+  std::uint64_t capacity_ = 0;
+  std::atomic<std::uint64_t>* tail_hint_ = nullptr;
+  std::atomic<std::uint64_t>* last_key_ = nullptr;
+  RingPosition position_ = 0;
+};
+
+// Where a reader's copy goes. 16 KiB: the caller's, made once.
+struct RecordBuffer {
+  Record record;
+  std::array<Level, record_levels_max> storage;
+
+  // As many levels as lie in the record's slots.
+  [[nodiscard]] std::span<const Level> levels() const {
+    return {storage.data(), (record.slots - 1U) * std::size_t{levels_per_slot}};
+  }
+  [[nodiscard]] std::span<const Level> bids() const { return levels().first(record.bid_count()); }
+  [[nodiscard]] std::span<const Level> asks() const {
+    return levels().subspan(record.bid_count(), record.ask_count());
+  }
+};
+
+enum class PollStatus : std::uint8_t {
+  Ok = 0,
+  Empty,
+  Lost,     // positions [lost_from, lost_to) are gone; the reader stands at lost_to
+  Corrupt,  // for ever, until joined anew
+};
+
+class alignas(hot_line_bytes) BroadcastReader {
+ public:
+  BroadcastReader() = default;
+  // Starts at the newest key record, or at the tail. What is no ring answers Corrupt for ever.
+  explicit BroadcastReader(const Segment& segment) noexcept;
+
+  [[nodiscard]] PollStatus poll(RecordBuffer& buffer) noexcept;
+
+  // Behind the newest record: only what comes from now on.
+  void join_at_tail() noexcept;
+  // At the newest key record; at the tail where there is none.
+  void join_at_newest_key() noexcept;
+  // At position 0, for who wants everything; if that was overwritten, poll says what is lost.
+  void join_at_start() noexcept;
+
+  [[nodiscard]] RingPosition lost_from() const noexcept { return lost_from_; }
+  [[nodiscard]] RingPosition lost_to() const noexcept { return lost_to_; }
+  [[nodiscard]] RingPosition position() const noexcept { return position_; }
+  [[nodiscard]] std::uint64_t capacity() const noexcept { return capacity_; }
+  // Slots published and not read, as far as the writer's hint says.
+  [[nodiscard]] std::uint64_t backlog() const noexcept;
+
+ private:
+  [[nodiscard]] const BroadcastSlot& slot_at(RingPosition position) const noexcept {
+    return slots_[position & (capacity_ - 1)];
+  }
+  [[nodiscard]] RingPosition tail_hint() const noexcept;
+  [[nodiscard]] RingPosition newest_key_or_tail(RingPosition at_least) const noexcept;
+  void join_at(RingPosition position) noexcept;
+  [[nodiscard]] PollStatus copy_record(RecordBuffer& buffer) noexcept;
+  [[nodiscard]] PollStatus give_up_position() noexcept;
+
+  const BroadcastSlot* slots_ = nullptr;
+  std::uint64_t capacity_ = 0;
+  const std::atomic<std::uint64_t>* tail_hint_ = nullptr;
+  const std::atomic<std::uint64_t>* last_key_ = nullptr;
+  RingPosition position_ = 0;
+  RingPosition lost_from_ = 0;
+  RingPosition lost_to_ = 0;
+  bool corrupt_ = false;
+};
+
+}  // namespace ringside::ipc
