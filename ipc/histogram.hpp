@@ -6,14 +6,12 @@
 // kept beside it, so that a copy taken in mid-update is still a true histogram.
 //
 // Threads: Histogram::record() from the one thread it was made for. HistogramSnapshot is a plain
-// value; copy_live_slots() in any process. Bounded by: digits_max, slots_max.
+// value; copy_live_slots() in any process. Bounded by: digits_max, and so slots() < 2^23.
 // Fails by: record() puts what is above the range into the last slot and counts it as beyond; a
 // HistogramSnapshot refuses to mix geometries.
 //
 // Order of the shared words (P: writer, C: reader):
-//   P1 slots, beyond  relaxed        C1 relaxed: each is a count of its own, nothing is read
-//   because
-//                                       of another
+//   P1 slots, beyond  relaxed      C1 relaxed: each is a count of its own, nothing follows from it
 #pragma once
 
 #include <atomic>
@@ -32,7 +30,6 @@ class HistogramGeometry {
  public:
   static constexpr unsigned digits_max = 5;
   static constexpr std::uint64_t highest_max = std::uint64_t{1} << 62;
-  static constexpr std::size_t slots_max = 16U << 20U;
 
   // Nothing where the invariant does not hold.
   static constexpr std::optional<HistogramGeometry> of(std::uint64_t lowest, std::uint64_t highest,

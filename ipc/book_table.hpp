@@ -1,0 +1,159 @@
+// The newest book of each instrument: segment books.<worker thread>, one entry an instrument, state
+// and the best levels. Unlike the broadcast ring it has no history: a reader sees the latest value,
+// at once, however late it comes.
+//
+// An entry is a Latch (ipc/latch.hpp): a writer that is killed in mid-update leaves the value
+// before. A value is only ever given out as Ok while its writer is known to have lived within the
+// bounds below; otherwise read() says what is wrong and leaves the caller's view alone.
+//
+// Threads: one writer thread. A BookTableReader belongs to one thread; any number of readers, in
+// any process. Bounded by: entry capacity (given at creation), book_levels_max, book_read_tries.
+// Fails by: add() throws std::system_error; read() answers a ReadStatus and never throws, prints,
+// allocates or trusts a word of the segment.
+//
+// Order of the shared words (P: writer, C: reader):
+//   P1 tag of the entry  plain, before P2        C2 plain, after C1
+//   P2 count             release                 C1 acquire: the tags of the entries below it are
+//                                                   there
+//   Words of an entry: ipc/latch.hpp. Heartbeat and state: ipc/segment.hpp.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "ipc/clock.hpp"
+#include "ipc/latch.hpp"
+#include "ipc/segment.hpp"
+#include "ringside/event.hpp"
+
+namespace ringside::ipc {
+
+inline constexpr unsigned book_levels_max = 25;  // a side
+inline constexpr std::uint32_t book_entries_max = 1U << 20U;
+inline constexpr unsigned book_read_tries = 64;
+// A read looks after its writer if the last look is older than this; two looks bound how long a
+// dead writer can go unnoticed (liveness_probe_after_ns + this = 10 ms).
+inline constexpr std::uint64_t book_liveness_period_ns = 5'000'000;
+inline constexpr std::uint64_t book_heartbeat_bound_ns = liveness_stale_after_ns;
+
+// Words of one copy. The first line (with the latch's sequence) holds what a reader of the best
+// levels wants; level i > 0 has a row of four words from word_rows on.
+// Invariant: bids descend, asks ascend, counts <= book_levels_max.
+namespace book_word {
+inline constexpr std::size_t status = 0;  // state | cause<<8 | verified<<16 | bids<<32 | asks<<48
+inline constexpr std::size_t best = 1;    // bid price, bid quantity, ask price, ask quantity
+inline constexpr std::size_t receive_tsc = 5;
+inline constexpr std::size_t epoch = 6;  // epoch | instrument<<32
+inline constexpr std::size_t publish_tsc = 7;
+inline constexpr std::size_t exchange_ns = 8;
+inline constexpr std::size_t terms = 9;  // InstrumentTerms::packed()
+inline constexpr std::size_t updates = 10;
+inline constexpr std::size_t rows = 15;  // of levels 1..24
+inline constexpr std::size_t row_words = 4;
+inline constexpr std::size_t count = rows + (book_levels_max - 1) * row_words;
+}  // namespace book_word
+
+using BookEntry = Latch<book_word::count>;
+static_assert(sizeof(BookEntry::Copy) == 896);
+static_assert(sizeof(BookEntry) == 1920 && alignof(BookEntry) == hot_line_bytes);
+static_assert(offsetof(BookEntry, current) == 0);
+static_assert(offsetof(BookEntry, tag) == 8);
+static_assert(offsetof(BookEntry, copies) == 128);
+
+// One value of an entry, in private memory.
+struct BookView {
+  State state = State::Syncing;
+  Cause cause = Cause::None;
+  bool verified = false;  // the venue's checksum was good for this very book
+  InstrumentTerms terms;  // exponents of this epoch
+  std::uint32_t epoch = 0;
+  std::uint32_t instrument = 0;
+  Ticks receive;  // of the frame that changed it last
+  Ticks publish;
+  UtcNs exchange;
+  std::uint64_t updates = 0;  // since the worker began
+  std::uint32_t bid_count = 0;
+  std::uint32_t ask_count = 0;
+  std::array<Level, book_levels_max> bids{};  // best first; valid below bid_count
+  std::array<Level, book_levels_max> asks{};
+};
+
+enum class ReadStatus : std::uint8_t {
+  Ok = 0,
+  Retry,        // rewritten book_read_tries times while being read: ask again
+  WriterGone,   // the lock is free, or the writer ended in order
+  WriterStale,  // the lock is held, but there was no heartbeat for book_heartbeat_bound_ns
+  Superseded,   // a newer generation has taken the name: attach again
+  Empty,        // no such entry yet, or nothing published in it yet
+  Corrupt,      // contents that no writer of ours leaves
+};
+const char* name_of(ReadStatus status) noexcept;
+
+// books.<worker thread> with `entries` entries; the caller may add memory placement.
+SegmentSpec book_table_spec(std::string_view instance, std::string_view worker_thread,
+                            std::uint32_t entries);
+
+class BookTableWriter {
+ public:
+  // Of book_table_spec(), just created; it stays where it is and outlives this. Throws
+  // std::system_error for any other kind.
+  explicit BookTableWriter(Segment& segment);
+
+  // The next entry. Its readers see Empty until the first update(). Throws std::system_error
+  // (ENOSPC) if the table is full.
+  std::uint32_t add(InstrumentId instrument);
+  [[nodiscard]] std::uint32_t count() const noexcept { return count_; }
+  [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
+
+  // Replaces the value. view.instrument is not looked at. Levels beyond the counts are not read.
+  void update(std::uint32_t index, const BookView& view) noexcept;
+
+  // Every heartbeat_period_ns or so.
+  void beat(Ticks now) noexcept { segment_->beat(now); }
+
+ private:
+  Segment* segment_;
+  BookEntry* entries_;
+  std::uint32_t capacity_;
+  std::uint32_t count_ = 0;
+};
+
+class BookTableReader {
+ public:
+  // Of an attached segment, which stays where it is and outlives this. Throws std::system_error for
+  // a segment of any other kind.
+  explicit BookTableReader(const Segment& segment, const TickRate& rate = TickRate::of_host());
+
+  // Entries that can be read now; only ever grows.
+  [[nodiscard]] std::uint32_t count() const noexcept;
+  [[nodiscard]] std::optional<InstrumentId> instrument_at(std::uint32_t index) const noexcept;
+  // Looks through the table; keep the answer.
+  [[nodiscard]] std::optional<std::uint32_t> index_of(InstrumentId instrument) const noexcept;
+
+  // The newest value, the best `levels` of it. `view` changes only if the answer is Ok; then its
+  // counts are what it holds. Levels beyond its counts keep what was there.
+  [[nodiscard]] ReadStatus read(std::uint32_t index, BookView& view,
+                                unsigned levels = book_levels_max) noexcept {
+    return read(index, view, now_ticks(), levels);
+  }
+  [[nodiscard]] ReadStatus read(std::uint32_t index, BookView& view, Ticks now,
+                                unsigned levels) noexcept;
+
+  // Ok, or what every read() answers now.
+  [[nodiscard]] ReadStatus writer_status(Ticks now) noexcept;
+
+ private:
+  const Segment* segment_;
+  const BookEntry* entries_;
+  std::uint32_t capacity_;
+  LivenessBounds bounds_;
+  std::uint64_t period_ticks_;
+  Ticks probed_;
+  ReadStatus writer_ = ReadStatus::Ok;
+  bool ever_probed_ = false;
+};
+
+}  // namespace ringside::ipc

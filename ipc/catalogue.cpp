@@ -1,0 +1,125 @@
+#include "ipc/catalogue.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <system_error>
+
+#include "ipc/check.hpp"
+
+namespace ringside::ipc {
+namespace {
+
+[[noreturn]] void fail(int error, const std::string& what) {
+  throw std::system_error(error, std::generic_category(), what);
+}
+
+void require_catalogue(const Segment& segment) {
+  const bool fits = segment.mapped() && segment.geometry().kind == SegmentKind::Catalogue &&
+                    segment.geometry().item_bytes == sizeof(CatalogueEntry);
+  if (!fits) fail(EINVAL, segment.path() + " is not a catalogue");
+}
+
+std::uint32_t capacity_of(const Segment& segment) {
+  const std::uint64_t max = catalogue_entries_max;
+  return static_cast<std::uint32_t>(std::min(segment.geometry().item_count, max));
+}
+
+template <std::size_t Bytes>
+void assign(FixedText<Bytes>& text, std::string_view value, const char* what) {
+  if (value.empty() || !text.assign(value)) {
+    fail(EINVAL, std::string(what) + " \"" + std::string(value) + "\" must have 1 to " +
+                     std::to_string(text.length_max) + " printable characters");
+  }
+}
+
+}  // namespace
+
+SegmentSpec catalogue_spec(std::string_view instance, std::string_view collector,
+                           std::uint32_t entries) {
+  RINGSIDE_CHECK(entries >= 1 && entries <= catalogue_entries_max);
+  SegmentSpec spec;
+  spec.instance = instance;
+  spec.name = "catalogue." + std::string(collector);
+  spec.kind = SegmentKind::Catalogue;
+  spec.item_bytes = sizeof(CatalogueEntry);
+  spec.item_count = entries;
+  spec.payload_bytes = spec.item_count * sizeof(CatalogueEntry);
+  return spec;
+}
+
+CatalogueWriter::CatalogueWriter(Segment& segment)
+    : segment_(&segment), entries_(nullptr), capacity_(0) {
+  require_catalogue(segment);
+  entries_ = reinterpret_cast<CatalogueEntry*>(segment.writable_data().data());
+  capacity_ = capacity_of(segment);
+}
+
+std::uint32_t CatalogueWriter::append(const CatalogueItem& item) {
+  if (count_ == capacity_) {
+    fail(ENOSPC, segment_->path() + " holds " + std::to_string(capacity_) +
+                     " instruments, all taken; raise memory.instruments_max");
+  }
+  CatalogueEntry entry;
+  entry.instrument = item.instrument.value;
+  entry.connection = item.connection;
+  entry.packed_terms = item.terms.packed();
+  assign(entry.venue, item.venue, "venue");
+  assign(entry.symbol, item.symbol, "symbol");
+  assign(entry.worker, item.worker, "worker thread");
+  std::memcpy(&entries_[count_], &entry, sizeof entry);  // P1: pairs with C2
+  auto& count = segment_->writable_header().kind_words[0].value;
+  count.store(count_ + 1, std::memory_order_release);  // P2: pairs with C1
+  return count_++;
+}
+
+CatalogueReader::CatalogueReader(const Segment& segment)
+    : segment_(&segment), entries_(nullptr), capacity_(0) {
+  require_catalogue(segment);
+  entries_ = reinterpret_cast<const CatalogueEntry*>(segment.data().data());
+  capacity_ = capacity_of(segment);
+}
+
+std::uint32_t CatalogueReader::count() const noexcept {
+  const auto& count = segment_->header().kind_words[0].value;
+  const auto said = count.load(std::memory_order_acquire);  // C1: pairs with P2
+  return said < capacity_ ? static_cast<std::uint32_t>(said) : capacity_;
+}
+
+CatalogueStatus CatalogueReader::at(std::uint32_t index, CatalogueEntry& entry) const noexcept {
+  if (index >= count()) return CatalogueStatus::Empty;
+  CatalogueEntry copy;
+  std::memcpy(&copy, &entries_[index], sizeof copy);  // C2: pairs with P1
+  if (!copy.venue.valid() || !copy.symbol.valid() || !copy.worker.valid()) {
+    return CatalogueStatus::Corrupt;
+  }
+  entry = copy;
+  return CatalogueStatus::Ok;
+}
+
+bool CatalogueReader::find(InstrumentId instrument, CatalogueEntry& entry) const noexcept {
+  const auto end = count();
+  CatalogueEntry candidate;
+  for (std::uint32_t i = 0; i < end; ++i) {
+    if (at(i, candidate) != CatalogueStatus::Ok || candidate.id() != instrument) continue;
+    entry = candidate;
+    return true;
+  }
+  return false;
+}
+
+bool CatalogueReader::find(std::string_view venue, std::string_view symbol,
+                           CatalogueEntry& entry) const noexcept {
+  const auto end = count();
+  CatalogueEntry candidate;
+  for (std::uint32_t i = 0; i < end; ++i) {
+    if (at(i, candidate) != CatalogueStatus::Ok) continue;
+    if (candidate.venue.view() != venue || candidate.symbol.view() != symbol) continue;
+    entry = candidate;
+    return true;
+  }
+  return false;
+}
+
+}  // namespace ringside::ipc
