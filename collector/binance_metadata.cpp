@@ -1,0 +1,260 @@
+#include "collector/binance_metadata.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "collector/binance_json.hpp"
+
+namespace ringside::collector {
+
+using simdjson::ondemand::array;
+using simdjson::ondemand::json_type;
+using simdjson::ondemand::object;
+using simdjson::ondemand::value;
+
+namespace {
+
+struct Decimals {
+  int wire = 0;    // digits behind the point
+  int needed = 0;  // the same without trailing zeros
+};
+
+std::optional<Decimals> decimals_of(std::string_view text) noexcept {
+  const auto point = text.find('.');
+  if (text.empty() || text.find_first_not_of("0123456789.") != std::string_view::npos) return {};
+  if (point == std::string_view::npos) return Decimals{};
+  if (text.find('.', point + 1) != std::string_view::npos) return {};
+  const auto last = text.find_last_not_of('0');
+  return Decimals{static_cast<int>(std::min<std::size_t>(text.size() - point - 1, 1000)),
+                  static_cast<int>(std::min<std::size_t>(last - point, 1000))};
+}
+
+simdjson::padded_string_view padded_view(std::string_view padded) noexcept {
+  return simdjson::padded_string_view(padded.data(), padded.size(),
+                                      padded.size() + simdjson::SIMDJSON_PADDING);
+}
+
+// What one entry of "symbols" says, in whatever order.
+struct SymbolEntry {
+  std::string_view symbol;
+  std::string_view status = "TRADING";
+  int price_decimals = -1;
+  int quantity_decimals = -1;
+
+  void refine(int& decimals, int by) const noexcept { decimals = std::max(decimals, by); }
+
+  [[nodiscard]] bool take_filter(object filter) {
+    std::string_view type;
+    std::string_view tick;
+    std::string_view step;
+    for (auto entry : filter) {
+      simdjson::ondemand::field field;
+      std::string_view key;
+      if (std::move(entry).get(field) || !plain_text(field.key(), key)) return false;
+      auto* const text = key == "filterType" ? &type
+                         : key == "tickSize" ? &tick
+                         : key == "stepSize" ? &step
+                                             : nullptr;
+      if (text != nullptr && field.value().get_string().get(*text)) return false;
+    }
+    if (type == "PRICE_FILTER") {
+      if (const auto decimals = decimals_of(tick)) refine(price_decimals, decimals->needed);
+    } else if (type == "LOT_SIZE") {
+      if (const auto decimals = decimals_of(step)) refine(quantity_decimals, decimals->needed);
+    }
+    return true;
+  }
+
+  [[nodiscard]] bool take_filters(value filters) {
+    array items;
+    if (filters.get_array().get(items)) return false;
+    for (auto item : items) {
+      object filter;
+      if (std::move(item).get_object().get(filter) || !take_filter(filter)) return false;
+    }
+    return true;
+  }
+
+  [[nodiscard]] bool take(std::string_view key, value item) {
+    if (key == "symbol") return !item.get_string().get(symbol);
+    if (key == "status" || key == "contractStatus") return !item.get_string().get(status);
+    if (key == "filters") return take_filters(item);
+    if (key == "pricePrecision" || key == "quantityPrecision") {
+      std::uint64_t decimals = 0;
+      if (item.get_uint64().get(decimals)) return false;
+      if (decimals > decimals_max) return false;
+      refine(key == "pricePrecision" ? price_decimals : quantity_decimals,
+             static_cast<int>(decimals));
+    }
+    return true;
+  }
+};
+
+}  // namespace
+
+bool read_exchange_info(std::string_view padded,
+                        const std::function<void(const BinanceTerms&)>& found) {
+  simdjson::ondemand::parser parser;
+  simdjson::ondemand::document document;
+  array symbols;
+  if (parser.iterate(padded_view(padded)).get(document)) return false;
+  if (document.find_field_unordered("symbols").get_array().get(symbols)) return false;
+  for (auto item : symbols) {
+    object entry;
+    SymbolEntry symbol;
+    if (std::move(item).get_object().get(entry)) return false;
+    for (auto each : entry) {
+      simdjson::ondemand::field field;
+      std::string_view key;
+      if (std::move(each).get(field) || !plain_text(field.key(), key)) return false;
+      if (!symbol.take(key, field.value())) return false;
+    }
+    const bool whole = !symbol.symbol.empty() && symbol.price_decimals >= 0 &&
+                       symbol.price_decimals <= decimals_max && symbol.quantity_decimals >= 0 &&
+                       symbol.quantity_decimals <= decimals_max;
+    if (!whole) continue;
+    found(BinanceTerms{symbol.symbol, Exponent{static_cast<std::int8_t>(-symbol.price_decimals)},
+                       Exponent{static_cast<std::int8_t>(-symbol.quantity_decimals)},
+                       symbol.status == "TRADING"});
+  }
+  return true;
+}
+
+std::string_view symbol_of_target(std::string_view target) noexcept {
+  constexpr std::string_view name = "symbol=";
+  for (auto at = target.find(name); at != std::string_view::npos; at = target.find(name, at + 1)) {
+    if (at == 0 || (target[at - 1] != '?' && target[at - 1] != '&')) continue;
+    const auto rest = target.substr(at + name.size());
+    return rest.substr(0, rest.find_first_of("& "));
+  }
+  return {};
+}
+
+void BinanceFirstPass::on_open(std::string_view url) {
+  constexpr std::string_view name = "streams=";
+  const auto begin = url.find(name);
+  if (begin == std::string_view::npos) return;
+  auto streams = url.substr(begin + name.size());
+  streams = streams.substr(0, streams.find_first_of("& "));
+  while (!streams.empty()) {
+    const auto stream = streams.substr(0, streams.find('/'));
+    streams.remove_prefix(std::min(stream.size() + 1, streams.size()));
+    std::string symbol(stream.substr(0, stream.find('@')));
+    for (char& c : symbol) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    if (!symbol.empty()) subscribed_.insert(std::move(symbol));
+  }
+}
+
+void BinanceFirstPass::on_message(std::string_view padded) {
+  simdjson::ondemand::document document;
+  object root;
+  object data;
+  if (parser_.iterate(padded_view(padded)).get(document)) return;
+  if (document.get_object().get(root)) return;
+  if (!root.find_field_unordered("data").get_object().get(data)) {
+    take_data(data);
+  } else if (!root.reset().error()) {
+    take_data(root);
+  }
+}
+
+void BinanceFirstPass::take_data(object data) {
+  std::string_view name;
+  std::string_view event;
+  if (data.find_field_unordered("s").get_string().get(name)) return;
+  if (data.find_field_unordered("e").get_string().get(event)) event = "bookTicker";
+  const bool depth = event == "depthUpdate";
+  const bool trade = event == "trade" || event == "aggTrade";
+  const bool ticker = event == "bookTicker";
+  if (data.reset().error() || !(depth || trade || ticker)) return;
+  auto* const of = seen(name);
+  if (of == nullptr) return;
+  of->symbol.has_depth |= depth;
+  of->symbol.has_trades |= trade;
+  of->symbol.has_tickers |= ticker;
+  has_plain_trades_ |= event == "trade";
+  for (auto entry : data) {
+    simdjson::ondemand::field field;
+    std::string_view key;
+    if (std::move(entry).get(field) || !plain_text(field.key(), key) || key.size() != 1) continue;
+    const bool price = trade ? key == "p" : ticker && (key == "b" || key == "a");
+    const bool quantity = trade ? key == "q" : ticker && (key == "B" || key == "A");
+    array rows;
+    std::string_view text;
+    if (depth && (key == "b" || key == "a")) {
+      if (!field.value().get_array().get(rows)) take_rows(rows, *of);
+    } else if (price || quantity) {
+      if (field.value().get_string().get(text)) continue;
+      take(text, price ? of->prices : of->quantities);
+    }
+  }
+}
+
+void BinanceFirstPass::take_rows(array rows, Seen& seen) {
+  for (auto entry : rows) {
+    array cells;
+    if (std::move(entry).get_array().get(cells)) return;
+    std::size_t index = 0;
+    for (auto cell : cells) {
+      std::string_view text;
+      if (std::move(cell).get_string().get(text)) return;
+      if (index < 2) take(text, index == 0 ? seen.prices : seen.quantities);
+      ++index;
+    }
+  }
+}
+
+void BinanceFirstPass::on_response(std::string_view url, std::string_view padded) {
+  const auto name = symbol_of_target(url);
+  simdjson::ondemand::document document;
+  object body;
+  if (name.empty() || parser_.iterate(padded_view(padded)).get(document)) return;
+  if (document.get_object().get(body)) return;
+  auto* const of = seen(name);
+  if (of == nullptr) return;
+  for (const auto side : {"bids", "asks"}) {
+    array rows;
+    if (!body.find_field_unordered(side).get_array().get(rows)) take_rows(rows, *of);
+  }
+}
+
+BinanceFirstPass::Seen* BinanceFirstPass::seen(std::string_view name) {
+  const auto known = seen_.find(name);
+  if (known != seen_.end()) return &known->second;
+  if (seen_.size() >= binance_first_pass_symbols_max) return nullptr;
+  return &seen_.emplace(std::string(name), Seen{}).first->second;
+}
+
+void BinanceFirstPass::take(std::string_view text, Widths& widths) noexcept {
+  const auto decimals = decimals_of(text);
+  if (!decimals || decimals->wire > decimals_max) return;
+  auto& width = widths[static_cast<std::size_t>(decimals->wire)];
+  ++width.count;
+  width.needed = std::max(width.needed, decimals->needed);
+}
+
+Exponent BinanceFirstPass::exponent_of(const Widths& widths) noexcept {
+  const auto usual = std::max_element(widths.begin(), widths.end(),
+                                      [](auto& a, auto& b) { return a.count < b.count; });
+  int needed = 0;
+  for (auto width = widths.begin(); width != widths.end(); ++width) {
+    const bool outlier =
+        width > usual && width->count <= outliers_max && usual->count > 10 * outliers_max;
+    if (!outlier) needed = std::max(needed, width->needed);
+  }
+  return Exponent{static_cast<std::int8_t>(-needed)};
+}
+
+std::map<std::string, BinanceFirstPass::Symbol> BinanceFirstPass::symbols() const {
+  std::map<std::string, Symbol> result;
+  for (const auto& [name, seen] : seen_) {
+    if (!subscribed_.empty() && !subscribed_.contains(name)) continue;
+    auto symbol = seen.symbol;
+    symbol.price_exponent = exponent_of(seen.prices);
+    symbol.quantity_exponent = exponent_of(seen.quantities);
+    result.emplace(name, symbol);
+  }
+  return result;
+}
+
+}  // namespace ringside::collector
