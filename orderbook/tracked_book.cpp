@@ -1,0 +1,159 @@
+#include "orderbook/tracked_book.hpp"
+
+#include <algorithm>
+
+#include "orderbook/checksum.hpp"
+
+namespace ringside::orderbook {
+namespace {
+
+constexpr bool is_plausible_exponent(Exponent exponent) {
+  return exponent.power_of_ten >= -18 && exponent.power_of_ten <= 18;
+}
+
+constexpr bool is_plausible_terms(const InstrumentTerms& terms) {
+  return is_plausible_exponent(terms.price_exponent) &&
+         is_plausible_exponent(terms.quantity_exponent) && terms.checksum <= ChecksumRule::Kraken;
+}
+
+}  // namespace
+
+bool is_plausible(std::span<const Level> levels) noexcept {
+  bool plausible = true;
+  for (const Level& level : levels) {
+    const auto price = level.price.mantissa;
+    const auto quantity = level.quantity.mantissa;
+    plausible &= price > -mantissa_limit && price < mantissa_limit && quantity >= 0 &&
+                 quantity < mantissa_limit;
+  }
+  return plausible;
+}
+
+Verdict TrackedBook::broken(Verdict verdict, Cause cause) noexcept {
+  break_off(cause);
+  return verdict;
+}
+
+void TrackedBook::break_off(Cause cause) noexcept {
+  phase_ = Phase::Broken;
+  cause_ = cause;
+  in_message_ = false;
+}
+
+void TrackedBook::abandon() noexcept {
+  // Terms may come ahead of the status that announces their snapshot.
+  if (phase_ == Phase::Awaiting) return;
+  phase_ = Phase::Empty;
+  cause_ = Cause::None;
+  in_message_ = false;
+}
+
+void TrackedBook::forget_epoch() noexcept {
+  phase_ = Phase::Empty;
+  cause_ = Cause::None;
+  in_message_ = false;
+  has_terms_ = false;
+  epoch_ = 0;
+}
+
+Verdict TrackedBook::take_terms(const Record& record) noexcept {
+  const auto terms = InstrumentTerms::unpacked(record.price);
+  if (has_terms_ && record.epoch < epoch_) return Verdict::StaleEpoch;
+  if (!is_plausible_terms(terms)) return broken(Verdict::BadRecord, Cause::BadMessage);
+  if (has_terms_ && record.epoch == epoch_) {
+    if (terms == terms_) return Verdict::StaleEpoch;
+    return broken(Verdict::BadRecord, Cause::PrecisionChanged);
+  }
+  terms_ = terms;
+  epoch_ = record.epoch;
+  has_terms_ = true;
+  phase_ = Phase::Awaiting;
+  cause_ = Cause::None;
+  in_message_ = false;
+  return Verdict::Partial;
+}
+
+Verdict TrackedBook::take_snapshot(const Record& record, std::span<const Level> levels) noexcept {
+  if (has_terms_ && record.epoch < epoch_) return Verdict::StaleEpoch;
+  if (!has_terms_ || record.epoch > epoch_) return broken(Verdict::NoTerms, Cause::BadMessage);
+  if (phase_ == Phase::Loading) {
+    if (record.first()) return broken(Verdict::Cut, Cause::BadMessage);
+  } else if (phase_ != Phase::Awaiting) {
+    return Verdict::StaleEpoch;
+  } else if (!record.first()) {
+    return broken(Verdict::Cut, Cause::BadMessage);
+  } else {
+    book_.clear();
+    phase_ = Phase::Loading;
+  }
+  if (!is_plausible(levels)) return broken(Verdict::BadRecord, Cause::BadMessage);
+  if (!book_.append(Side::Bid, levels.first(record.bid_count())) ||
+      !book_.append(Side::Ask, levels.subspan(record.bid_count(), record.ask_count()))) {
+    return broken(Verdict::TooManyLevels, Cause::BadMessage);
+  }
+  if (!record.last()) return Verdict::Partial;
+  book_.order();
+  book_.truncate(terms_.depth);
+  phase_ = Phase::Whole;
+  touched_ = 0;
+  return Verdict::Whole;
+}
+
+Verdict TrackedBook::apply_all(Side side, std::span<const Level> levels,
+                               LevelCounts& counts) noexcept {
+  for (const Level& level : levels) {
+    const Applied applied = book_.apply(side, level);
+    if (applied.change == Change::AbsentDelete) {
+      ++counts.absent_deletes;
+      continue;
+    }
+    if (applied.change == Change::Refused) [[unlikely]] {
+      return broken(Verdict::TooManyLevels, Cause::BadMessage);
+    }
+    ++counts.changed;
+    touched_ = std::min(touched_, applied.index);
+  }
+  return Verdict::Partial;
+}
+
+Verdict TrackedBook::take_delta(const Record& record, std::span<const Level> levels,
+                                LevelCounts& counts) noexcept {
+  if (has_terms_ && record.epoch < epoch_) return Verdict::StaleEpoch;
+  if (phase_ == Phase::Loading) return broken(Verdict::Cut, Cause::BadMessage);
+  if (phase_ != Phase::Whole) return Verdict::NoBook;
+  if (record.epoch != epoch_) return broken(Verdict::NoTerms, Cause::BadMessage);
+  if (record.first() == in_message_) return broken(Verdict::Cut, Cause::BadMessage);
+  if (!in_message_) touched_ = untouched;
+  in_message_ = true;
+
+  Verdict verdict = Verdict::BadRecord;
+  if (record.kind == Kind::Level) {
+    const std::array one{Level{Price{record.price}, Quantity{record.quantity}}};
+    const bool sided = record.side() == Side::Bid || record.side() == Side::Ask;
+    if (sided && is_plausible(one)) verdict = apply_all(record.side(), one, counts);
+  } else if (is_plausible(levels)) {
+    verdict = apply_all(Side::Bid, levels.first(record.bid_count()), counts);
+    if (verdict == Verdict::Partial) {
+      verdict =
+          apply_all(Side::Ask, levels.subspan(record.bid_count(), record.ask_count()), counts);
+    }
+  }
+  if (verdict == Verdict::BadRecord) return broken(verdict, Cause::BadMessage);
+  if (verdict != Verdict::Partial || !record.last()) return verdict;
+  book_.truncate(terms_.depth);
+  in_message_ = false;
+  return Verdict::Whole;
+}
+
+ChecksumResult TrackedBook::verify(const Record& last) const noexcept {
+  if ((last.flags & flag_reference_checksum) == 0) return ChecksumResult::NotSent;
+  switch (terms_.checksum) {
+    case ChecksumRule::Kraken:
+      return kraken_checksum(book_) == last.reference ? ChecksumResult::Good : ChecksumResult::Bad;
+    case ChecksumRule::None:
+      break;
+  }
+  return ChecksumResult::NotSent;
+}
+
+}  // namespace ringside::orderbook
