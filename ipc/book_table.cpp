@@ -111,17 +111,18 @@ const char* name_of(ReadStatus status) noexcept {
   return index < 7 ? names[index] : "unknown";
 }
 
-SegmentSpec book_table_spec(std::string_view instance, std::string_view worker_thread,
-                            std::uint32_t entries) {
+SegmentSpec book_table_spec(std::uint32_t entries) {
   RINGSIDE_CHECK(entries >= 1 && entries <= book_entries_max);
   SegmentSpec spec;
-  spec.instance = instance;
-  spec.name = "books." + std::string(worker_thread);
   spec.kind = SegmentKind::BookTable;
   spec.item_bytes = sizeof(BookEntry);
   spec.item_count = entries;
   spec.payload_bytes = spec.item_count * sizeof(BookEntry);
   return spec;
+}
+
+Segment book_table_in_memory(std::uint32_t entries) {
+  return create_private_segment(book_table_spec(entries));
 }
 
 BookTableWriter::BookTableWriter(Segment& segment)

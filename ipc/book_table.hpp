@@ -22,7 +22,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <string_view>
 
 #include "ipc/clock.hpp"
 #include "ipc/latch.hpp"
@@ -92,9 +91,11 @@ enum class ReadStatus : std::uint8_t {
 };
 const char* name_of(ReadStatus status) noexcept;
 
-// books.<worker thread> with `entries` entries; the caller may add memory placement.
-SegmentSpec book_table_spec(std::string_view instance, std::string_view worker_thread,
-                            std::uint32_t entries);
+// 1..book_entries_max entries. Instance and name (books.<worker thread>), directory, group and
+// memory placement are the caller's to add.
+SegmentSpec book_table_spec(std::uint32_t entries);
+// A table in private memory, for offline runs and tests.
+Segment book_table_in_memory(std::uint32_t entries);
 
 class BookTableWriter {
  public:

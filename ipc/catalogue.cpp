@@ -36,17 +36,18 @@ void assign(FixedText<Bytes>& text, std::string_view value, const char* what) {
 
 }  // namespace
 
-SegmentSpec catalogue_spec(std::string_view instance, std::string_view collector,
-                           std::uint32_t entries) {
+SegmentSpec catalogue_spec(std::uint32_t entries) {
   RINGSIDE_CHECK(entries >= 1 && entries <= catalogue_entries_max);
   SegmentSpec spec;
-  spec.instance = instance;
-  spec.name = "catalogue." + std::string(collector);
   spec.kind = SegmentKind::Catalogue;
   spec.item_bytes = sizeof(CatalogueEntry);
   spec.item_count = entries;
   spec.payload_bytes = spec.item_count * sizeof(CatalogueEntry);
   return spec;
+}
+
+Segment catalogue_in_memory(std::uint32_t entries) {
+  return create_private_segment(catalogue_spec(entries));
 }
 
 CatalogueWriter::CatalogueWriter(Segment& segment)

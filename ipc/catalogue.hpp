@@ -63,8 +63,10 @@ enum class CatalogueStatus : std::uint8_t {
   Corrupt,  // a text without an end or with control characters in it
 };
 
-SegmentSpec catalogue_spec(std::string_view instance, std::string_view collector,
-                           std::uint32_t entries);
+// 1..catalogue_entries_max entries. Instance, name (catalogue.<collector>) and group are the
+// caller's to add.
+SegmentSpec catalogue_spec(std::uint32_t entries);
+Segment catalogue_in_memory(std::uint32_t entries);
 
 class CatalogueWriter {
  public:
