@@ -429,12 +429,8 @@ void Worker::serve_late_joiners(Ticks now) noexcept {
   // Only a book that is continuous is worth a reader's while.
   const bool good = view.state >= State::Halted && instrument.tracked.between_messages();
   const bool unverified = view.terms.checksum != ChecksumRule::None && !view.verified;
-  const BookHead head{instrument.id,
-                      view.epoch,
-                      now,
-                      view.exchange,
-                      unverified ? flag_unverified : std::uint8_t{0},
-                      0};
+  BookHead head{instrument.id, view.epoch, now, view.exchange};
+  if (unverified) head.flags = flag_unverified;
   const Book* book = good ? &instrument.tracked.book() : nullptr;
   if (!publisher_.late_joiner_round(head, view, book, now)) return;
   ++next_late_joiner_;
