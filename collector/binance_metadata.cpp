@@ -1,7 +1,12 @@
 #include "collector/binance_metadata.hpp"
 
+#include <simdjson.h>
+
 #include <algorithm>
+#include <array>
+#include <map>
 #include <optional>
+#include <set>
 
 #include "collector/binance_json.hpp"
 
@@ -130,7 +135,40 @@ std::string_view symbol_of_target(std::string_view target) noexcept {
   return {};
 }
 
-void BinanceFirstPass::on_open(std::string_view url) {
+class BinanceFirstPass::Walk {
+ public:
+  void on_open(std::string_view url);
+  void on_message(std::string_view padded);
+  void on_response(std::string_view url, std::string_view padded);
+  [[nodiscard]] std::vector<Found> found() const;
+  [[nodiscard]] bool has_plain_trades() const noexcept { return has_plain_trades_; }
+
+ private:
+  // Of the texts with so many decimals on the wire: how many, and what the widest one needed.
+  struct Width {
+    std::uint64_t count = 0;
+    int needed = 0;
+  };
+  using Widths = std::array<Width, decimals_max + 1>;
+  struct Seen {
+    Widths prices{};
+    Widths quantities{};
+    Found found;
+  };
+
+  void take_data(object data);
+  void take_rows(array rows, Seen& seen);
+  [[nodiscard]] Seen* seen(std::string_view name);
+  static void take(std::string_view text, Widths& widths) noexcept;
+  static Exponent exponent_of(const Widths& widths) noexcept;
+
+  simdjson::ondemand::parser parser_;
+  std::map<std::string, Seen, std::less<>> seen_;
+  std::set<std::string, std::less<>> subscribed_;
+  bool has_plain_trades_ = false;
+};
+
+void BinanceFirstPass::Walk::on_open(std::string_view url) {
   constexpr std::string_view name = "streams=";
   const auto begin = url.find(name);
   if (begin == std::string_view::npos) return;
@@ -145,7 +183,7 @@ void BinanceFirstPass::on_open(std::string_view url) {
   }
 }
 
-void BinanceFirstPass::on_message(std::string_view padded) {
+void BinanceFirstPass::Walk::on_message(std::string_view padded) {
   simdjson::ondemand::document document;
   object root;
   object data;
@@ -158,7 +196,7 @@ void BinanceFirstPass::on_message(std::string_view padded) {
   }
 }
 
-void BinanceFirstPass::take_data(object data) {
+void BinanceFirstPass::Walk::take_data(object data) {
   std::string_view name;
   std::string_view event;
   if (data.find_field_unordered("s").get_string().get(name)) return;
@@ -169,9 +207,9 @@ void BinanceFirstPass::take_data(object data) {
   if (data.reset().error() || !(depth || trade || ticker)) return;
   auto* const of = seen(name);
   if (of == nullptr) return;
-  of->symbol.has_depth |= depth;
-  of->symbol.has_trades |= trade;
-  of->symbol.has_tickers |= ticker;
+  of->found.has_depth |= depth;
+  of->found.has_trades |= trade;
+  of->found.has_tickers |= ticker;
   has_plain_trades_ |= event == "trade";
   for (auto entry : data) {
     simdjson::ondemand::field field;
@@ -190,7 +228,7 @@ void BinanceFirstPass::take_data(object data) {
   }
 }
 
-void BinanceFirstPass::take_rows(array rows, Seen& seen) {
+void BinanceFirstPass::Walk::take_rows(array rows, Seen& seen) {
   for (auto entry : rows) {
     array cells;
     if (std::move(entry).get_array().get(cells)) return;
@@ -204,7 +242,7 @@ void BinanceFirstPass::take_rows(array rows, Seen& seen) {
   }
 }
 
-void BinanceFirstPass::on_response(std::string_view url, std::string_view padded) {
+void BinanceFirstPass::Walk::on_response(std::string_view url, std::string_view padded) {
   const auto name = symbol_of_target(url);
   simdjson::ondemand::document document;
   object body;
@@ -218,14 +256,14 @@ void BinanceFirstPass::on_response(std::string_view url, std::string_view padded
   }
 }
 
-BinanceFirstPass::Seen* BinanceFirstPass::seen(std::string_view name) {
+BinanceFirstPass::Walk::Seen* BinanceFirstPass::Walk::seen(std::string_view name) {
   const auto known = seen_.find(name);
   if (known != seen_.end()) return &known->second;
   if (seen_.size() >= binance_first_pass_symbols_max) return nullptr;
   return &seen_.emplace(std::string(name), Seen{}).first->second;
 }
 
-void BinanceFirstPass::take(std::string_view text, Widths& widths) noexcept {
+void BinanceFirstPass::Walk::take(std::string_view text, Widths& widths) noexcept {
   const auto decimals = decimals_of(text);
   if (!decimals || decimals->wire > decimals_max) return;
   auto& width = widths[static_cast<std::size_t>(decimals->wire)];
@@ -233,28 +271,38 @@ void BinanceFirstPass::take(std::string_view text, Widths& widths) noexcept {
   width.needed = std::max(width.needed, decimals->needed);
 }
 
-Exponent BinanceFirstPass::exponent_of(const Widths& widths) noexcept {
+Exponent BinanceFirstPass::Walk::exponent_of(const Widths& widths) noexcept {
   const auto usual = std::max_element(widths.begin(), widths.end(),
                                       [](auto& a, auto& b) { return a.count < b.count; });
   int needed = 0;
   for (auto width = widths.begin(); width != widths.end(); ++width) {
-    const bool outlier =
-        width > usual && width->count <= outliers_max && usual->count > 10 * outliers_max;
+    const bool outlier = width > usual && width->count <= decimals_outliers_max &&
+                         usual->count > 10 * decimals_outliers_max;
     if (!outlier) needed = std::max(needed, width->needed);
   }
   return Exponent{static_cast<std::int8_t>(-needed)};
 }
 
-std::map<std::string, BinanceFirstPass::Symbol> BinanceFirstPass::symbols() const {
-  std::map<std::string, Symbol> result;
+std::vector<BinanceFirstPass::Found> BinanceFirstPass::Walk::found() const {
+  std::vector<Found> result;
   for (const auto& [name, seen] : seen_) {
     if (!subscribed_.empty() && !subscribed_.contains(name)) continue;
-    auto symbol = seen.symbol;
-    symbol.price_exponent = exponent_of(seen.prices);
-    symbol.quantity_exponent = exponent_of(seen.quantities);
-    result.emplace(name, symbol);
+    auto& found = result.emplace_back(seen.found);
+    found.symbol = name;
+    found.price_exponent = exponent_of(seen.prices);
+    found.quantity_exponent = exponent_of(seen.quantities);
   }
   return result;
 }
+
+BinanceFirstPass::BinanceFirstPass() : walk_(std::make_unique<Walk>()) {}
+BinanceFirstPass::~BinanceFirstPass() = default;
+void BinanceFirstPass::on_open(std::string_view url) { walk_->on_open(url); }
+void BinanceFirstPass::on_message(std::string_view padded) { walk_->on_message(padded); }
+void BinanceFirstPass::on_response(std::string_view url, std::string_view padded) {
+  walk_->on_response(url, padded);
+}
+std::vector<BinanceFirstPass::Found> BinanceFirstPass::found() const { return walk_->found(); }
+bool BinanceFirstPass::has_plain_trades() const noexcept { return walk_->has_plain_trades(); }
 
 }  // namespace ringside::collector
