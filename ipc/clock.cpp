@@ -130,10 +130,11 @@ void ClockPageWriter::publish(const ClockSample& sample) noexcept {
     base_ = sample;
   }
   page_->write([&](ClockPage::Copy& copy) {
-    copy.store(0, sample.ticks.value);
-    copy.store(1, static_cast<std::uint64_t>(sample.utc.value));
-    copy.store(2, measured_.multiplier);
-    copy.store(3, measured_.shift | (rate_.invariant_tsc ? std::uint64_t{1} << 32 : 0));
+    copy.store(clock_word::tsc0, sample.ticks.value);
+    copy.store(clock_word::utc0_ns, static_cast<std::uint64_t>(sample.utc.value));
+    copy.store(clock_word::multiplier, measured_.multiplier);
+    copy.store(clock_word::shift,
+               measured_.shift | (rate_.invariant_tsc ? std::uint64_t{1} << 32 : 0));
   });
   next_ = Ticks{sample.ticks.value + refresh_ticks_};
 }
@@ -142,11 +143,12 @@ bool read_clock(const ClockPage& page, ClockReading& reading) noexcept {
   ClockReading taken;
   for (unsigned i = 0; i < clock_read_tries; ++i) {
     const auto status = page.read([&](const ClockPage::Copy& copy) {
-      const auto shift_and_flags = copy.load(3);
-      taken = ClockReading{Ticks{copy.load(0)},
-                           UtcNs{static_cast<std::int64_t>(copy.load(1))},
-                           {copy.load(2), static_cast<std::uint32_t>(shift_and_flags & 63U)},
-                           (shift_and_flags >> 32) != 0};
+      const auto shift_and_flags = copy.load(clock_word::shift);
+      taken = ClockReading{
+          Ticks{copy.load(clock_word::tsc0)},
+          UtcNs{static_cast<std::int64_t>(copy.load(clock_word::utc0_ns))},
+          {copy.load(clock_word::multiplier), static_cast<std::uint32_t>(shift_and_flags & 63U)},
+          (shift_and_flags >> 32) != 0};
     });
     if (status == LatchStatus::Empty) return false;
     if (status == LatchStatus::Ok) {

@@ -100,8 +100,14 @@ struct ClockReading {
   [[nodiscard]] UtcNs utc_of(Ticks ticks) const noexcept;
 };
 
-inline constexpr std::size_t clock_page_words = 7;  // tsc0, utc0, multiplier, shift | flags
-using ClockPage = Latch<clock_page_words>;
+namespace clock_word {
+inline constexpr std::size_t tsc0 = 0;
+inline constexpr std::size_t utc0_ns = 1;
+inline constexpr std::size_t multiplier = 2;
+inline constexpr std::size_t shift = 3;  // | invariant TSC << 32
+inline constexpr std::size_t count = 7;
+}  // namespace clock_word
+using ClockPage = Latch<clock_word::count>;
 static_assert(sizeof(ClockPage) == 256);
 
 inline constexpr std::uint64_t clock_refresh_ns = 1'000'000'000;
