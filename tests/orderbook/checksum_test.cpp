@@ -1,7 +1,6 @@
 #include "orderbook/checksum.hpp"
 
 #include <gtest/gtest.h>
-#include <zlib.h>
 
 #include <random>
 #include <string>
