@@ -1,0 +1,45 @@
+// Why a connection ended. One list for every layer, so that a counter and a log line name the layer
+// that saw it first; a WebSocket's numeric close code travels beside it.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace ringside::net {
+
+enum class CloseReason : std::uint8_t {
+  None,                   // not closed
+  Requested,              // we asked, and the peer agreed or fell silent
+  PeerClosed,             // the peer's WebSocket Close frame
+  PeerFinished,           // end of stream, without a WebSocket Close where one belongs
+  PeerReset,              // ECONNRESET, EPIPE
+  ResolveFailed,          // the name has no address
+  ResolveTimeout,         //
+  ConnectFailed,          // every address refused or unreachable
+  ConnectTimeout,         //
+  TlsHandshakeFailed,     // anything but the certificate
+  TlsCertificateRefused,  // chain, name, time
+  TlsTimeout,             //
+  TlsBroken,              // a record that does not decrypt, an alert
+  TlsTruncated,           // end of stream without close_notify
+  UpgradeRefused,         // an HTTP answer other than 101; its status is in the detail
+  UpgradeInvalid,         // 101 that does not keep RFC 6455, or no HTTP at all
+  UpgradeTimeout,         //
+  ProtocolError,          // the peer broke RFC 6455 (1002, 1003, 1007)
+  TooLarge,               // a frame, message or head beyond its limit (1009)
+  SendQueueFull,          // we produce faster than the peer takes
+  PongTimeout,            //
+  SilenceTimeout,         // no data for longer than the watchdog allows
+  IdleTimeout,            // a server's peer that never finished its request
+  SocketError,            // any other errno
+};
+inline constexpr std::size_t close_reason_count =
+    static_cast<std::size_t>(CloseReason::SocketError) + 1;
+
+using CloseCounters = std::array<std::uint64_t, close_reason_count>;
+
+// Stable snake_case, for counters and logs.
+[[nodiscard]] const char* name_of(CloseReason reason) noexcept;
+
+}  // namespace ringside::net

@@ -1,0 +1,468 @@
+#include "net/stream.hpp"
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+#include "ipc/check.hpp"
+
+namespace ringside::net {
+
+namespace {
+
+// A leftover up to this is moved to the front of the inbox, which keeps the touched pages few; a
+// longer one only when room runs out.
+constexpr std::size_t cheap_move_bytes = 4096;
+
+// Small frames must not wait for an acknowledgement; a dead path must be noticed without traffic.
+void set_tcp_options(int descriptor) noexcept {
+  const auto set = [descriptor](int level, int name, int value) {
+    (void)::setsockopt(descriptor, level, name, &value, sizeof(value));
+  };
+  set(IPPROTO_TCP, TCP_NODELAY, 1);
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, 5);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, 2);
+  set(IPPROTO_TCP, TCP_KEEPCNT, 3);
+  set(IPPROTO_TCP, TCP_USER_TIMEOUT, 10'000);
+}
+
+CloseReason reason_of(int error) noexcept {
+  return error == ECONNRESET || error == EPIPE || error == ETIMEDOUT ? CloseReason::PeerReset
+                                                                     : CloseReason::SocketError;
+}
+
+}  // namespace
+
+const char* name_of(StreamState state) noexcept {
+  switch (state) {
+    case StreamState::Closed:
+      return "closed";
+    case StreamState::Resolving:
+      return "resolving";
+    case StreamState::Connecting:
+      return "connecting";
+    case StreamState::TlsHandshake:
+      return "tls_handshake";
+    case StreamState::Open:
+      return "open";
+    case StreamState::Draining:
+      return "draining";
+    case StreamState::Finishing:
+      return "finishing";
+    case StreamState::Quiescing:
+      return "quiescing";
+  }
+  return "unknown";
+}
+
+Stream::Stream(Loop& loop, const StreamOptions& options, const StreamCallbacks& callbacks)
+    : loop_(loop),
+      options_(options),
+      callbacks_(callbacks),
+      channel_(loop, options.receive_buffers),
+      queue_(options.send_queue_bytes),
+      inbox_(options.inbox_bytes + padding_bytes),
+      record_(TlsSession::record_payload_max) {
+  channel_.establish.callback = established;
+  channel_.receive.callback = received;
+  channel_.send.callback = sent;
+  channel_.establish.context = channel_.receive.context = channel_.send.context = this;
+  timer_.callback = deadline;
+  timer_.context = this;
+  lookup_.callback = resolved;
+  lookup_.context = this;
+}
+
+Stream::~Stream() {
+  loop_.disarm(timer_);
+  if (lookup_.id != 0) loop_.resolver().forget(lookup_);
+}
+
+void Stream::enter(StreamState state) noexcept {
+  state_ = state;
+  ++counters_.entered[static_cast<std::size_t>(state)];
+}
+
+void Stream::set_detail(std::string_view detail) noexcept {
+  detail_bytes_ = std::min(detail.size(), sizeof(detail_));
+  std::copy_n(detail.data(), detail_bytes_, detail_);
+}
+
+void Stream::set_error_detail(int error) noexcept {
+  const char* text = ::strerrordesc_np(error);
+  set_detail(text != nullptr ? text : "unknown error");
+}
+
+void Stream::fail(CloseReason reason, int error) noexcept {
+  if (error != 0 && reason_ == CloseReason::None) set_error_detail(error);
+  abort(reason, {});
+}
+
+void Stream::connect(std::string_view host, std::uint16_t port, const TlsContext* tls) noexcept {
+  RINGSIDE_CHECK(state_ == StreamState::Closed);
+  reason_ = CloseReason::None;
+  detail_bytes_ = 0;
+  peer_finished_ = false;
+  tls_ = tls;
+  address_count_ = address_next_ = 0;
+  enter(StreamState::Resolving);
+  try {
+    host_ = host;
+    if (const auto numeric = parse_numeric(host, port)) {
+      addresses_[0] = *numeric;
+      address_count_ = 1;
+      try_next_address();
+    } else if (loop_.resolver().start(lookup_, host, port)) {
+      loop_.arm(timer_, loop_.steady_ns() + options_.resolve_ns_max);
+    } else {
+      abort(CloseReason::ResolveFailed, "name too long, or too many lookups at a time");
+    }
+  } catch (const std::exception& error) {
+    abort(CloseReason::SocketError, error.what());
+  }
+}
+
+void Stream::resolved(void* context, const LookupResult& result) noexcept {
+  auto& self = *static_cast<Stream*>(context);
+  if (self.state_ != StreamState::Resolving) return;
+  if (result.count == 0) return self.abort(CloseReason::ResolveFailed, self.host_);
+  self.addresses_ = result.addresses;
+  self.address_count_ = result.count;
+  self.try_next_address();
+}
+
+void Stream::try_next_address() noexcept {
+  const SocketAddress& address = addresses_[address_next_++];
+  timed_out_ = false;
+  const int descriptor = ::socket(address.any.sa_family, SOCK_STREAM | loop_.socket_flags(), 0);
+  if (descriptor < 0) return fail(CloseReason::SocketError, errno);
+  set_tcp_options(descriptor);
+  if (const int result = channel_.adopt(descriptor); result < 0) {
+    return fail(CloseReason::SocketError, -result);
+  }
+  enter(StreamState::Connecting);
+  loop_.arm(timer_, loop_.steady_ns() + options_.connect_ns_max);
+  channel_.start_connect(address);
+}
+
+void Stream::established(void* context, const Completion& completion) noexcept {
+  auto& self = *static_cast<Stream*>(context);
+  if (self.state_ == StreamState::Quiescing) return self.quiesce();
+  if (completion.result == 0) return self.connected();
+  if (!self.timed_out_) self.set_error_detail(-completion.result);
+  self.channel_.close_descriptor();
+  if (self.address_next_ < self.address_count_) return self.try_next_address();
+  self.abort(self.timed_out_ ? CloseReason::ConnectTimeout : CloseReason::ConnectFailed, {});
+}
+
+void Stream::accept(int descriptor, const TlsContext* tls) noexcept {
+  RINGSIDE_CHECK(state_ == StreamState::Closed);
+  reason_ = CloseReason::None;
+  detail_bytes_ = 0;
+  peer_finished_ = false;
+  tls_ = tls;
+  host_.clear();
+  enter(StreamState::Connecting);
+  set_tcp_options(descriptor);
+  if (const int result = channel_.adopt(descriptor); result < 0) {
+    return fail(CloseReason::SocketError, -result);
+  }
+  connected();
+}
+
+void Stream::connected() noexcept {
+  inbox_begin_ = inbox_end_ = record_used_ = 0;
+  channel_.start_receive();
+  if (tls_ == nullptr) return opened();
+  enter(StreamState::TlsHandshake);
+  loop_.arm(timer_, loop_.steady_ns() + options_.tls_ns_max);
+  if (tls_session_.begin(*tls_, host_, queue_) != TlsStatus::Ok) {
+    return abort(CloseReason::TlsHandshakeFailed, tls_session_.detail());
+  }
+  (void)continue_handshake();
+}
+
+void Stream::opened() noexcept {
+  loop_.disarm(timer_);
+  enter(StreamState::Open);
+  callbacks_.on_open(callbacks_.context);
+}
+
+// True: open.
+bool Stream::continue_handshake() noexcept {
+  const TlsStatus status = tls_session_.handshake();
+  kick_send();
+  switch (status) {
+    case TlsStatus::Ok:
+      opened();
+      return state_ == StreamState::Open;
+    case TlsStatus::WantInput:
+      return false;
+    case TlsStatus::WantRoom:
+      abort(CloseReason::SendQueueFull, "TLS handshake");
+      return false;
+    case TlsStatus::CertificateRefused:
+      close(CloseReason::TlsCertificateRefused, tls_session_.detail());
+      return false;
+    default:
+      close(CloseReason::TlsHandshakeFailed, tls_session_.detail());
+      return false;
+  }
+}
+
+void Stream::received(void* context, const Completion& completion) noexcept {
+  auto& self = *static_cast<Stream*>(context);
+  switch (self.state_) {
+    case StreamState::Quiescing:
+      return self.quiesce();
+    case StreamState::Draining:
+    case StreamState::Finishing:
+      if (completion.result > 0) return;  // nobody is interested any more
+      self.peer_finished_ = true;
+      if (completion.result < 0) return self.quiesce();
+      return self.proceed_closing();
+    default:
+      break;
+  }
+  if (completion.result == 0) return self.end_of_stream(false);
+  if (completion.result < 0) {
+    self.peer_finished_ = true;
+    return self.fail(reason_of(-completion.result), -completion.result);
+  }
+  self.counters_.received_bytes += completion.bytes.size();
+  if (self.tls_ != nullptr) return self.receive_tls(completion.bytes, completion.received);
+  self.receive_plain(completion.bytes, completion.received);
+}
+
+void Stream::receive_plain(std::span<std::byte> bytes, Ticks received) noexcept {
+  const ReceiveTimes times{received, received};
+  if (inbox_begin_ == inbox_end_) {
+    const std::size_t consumed = callbacks_.on_bytes(callbacks_.context, bytes, times);
+    RINGSIDE_DCHECK(consumed <= bytes.size());
+    bytes = bytes.subspan(consumed);
+  }
+  // Behind a leftover, or a leftover itself: only whole when it lies in the inbox.
+  bool fresh = inbox_begin_ != inbox_end_;
+  while (!bytes.empty() && state_ == StreamState::Open) {
+    const auto room = inbox_room();
+    const std::size_t count = std::min(room.size(), bytes.size());
+    if (count == 0) return close(CloseReason::TooLarge, "receive buffer full");
+    std::memcpy(room.data(), bytes.data(), count);
+    inbox_end_ += count;
+    bytes = bytes.subspan(count);
+    if (fresh || !bytes.empty()) deliver_inbox(times);
+    fresh = true;
+  }
+}
+
+void Stream::receive_tls(std::span<std::byte> bytes, Ticks received) noexcept {
+  tls_session_.set_input(bytes);
+  if (state_ == StreamState::TlsHandshake && !continue_handshake()) return;
+  while (state_ == StreamState::Open) {
+    const auto room = inbox_room();
+    if (room.empty()) return close(CloseReason::TooLarge, "receive buffer full");
+    const TlsRead read = tls_session_.read(room);
+    inbox_end_ += read.bytes;
+    kick_send();  // a KeyUpdate wants its answer
+    if (read.bytes > 0) deliver_inbox({received, loop_.now()});
+    if (state_ != StreamState::Open) return;
+    switch (read.status) {
+      case TlsStatus::Ok:
+        break;
+      case TlsStatus::WantInput:
+        return;
+      case TlsStatus::Closed:
+        return end_of_stream(true);
+      case TlsStatus::WantRoom:
+        return abort(CloseReason::SendQueueFull, "TLS");
+      default:
+        return close(CloseReason::TlsBroken, tls_session_.detail());
+    }
+  }
+}
+
+std::span<std::byte> Stream::inbox_room() noexcept {
+  const std::size_t limit = inbox_.size() - padding_bytes;
+  const std::size_t kept = inbox_end_ - inbox_begin_;
+  if (inbox_begin_ > 0 &&
+      (kept <= cheap_move_bytes || limit - inbox_end_ < TlsSession::record_payload_max)) {
+    std::memmove(inbox_.data(), inbox_.data() + inbox_begin_, kept);
+    inbox_begin_ = 0;
+    inbox_end_ = kept;
+  }
+  return inbox_.span().subspan(inbox_end_, limit - inbox_end_);
+}
+
+void Stream::deliver_inbox(ReceiveTimes times) noexcept {
+  const auto bytes = inbox_.span().subspan(inbox_begin_, inbox_end_ - inbox_begin_);
+  const std::size_t consumed = callbacks_.on_bytes(callbacks_.context, bytes, times);
+  RINGSIDE_DCHECK(consumed <= bytes.size());
+  inbox_begin_ += consumed;
+  if (inbox_begin_ == inbox_end_) inbox_begin_ = inbox_end_ = 0;
+}
+
+void Stream::present_again() noexcept {
+  if (state_ != StreamState::Open || inbox_begin_ == inbox_end_) return;
+  const Ticks now = loop_.now();
+  deliver_inbox({now, now});
+}
+
+void Stream::end_of_stream(bool announced) noexcept {
+  if (!announced) peer_finished_ = true;
+  if (state_ == StreamState::TlsHandshake) {
+    return abort(CloseReason::TlsHandshakeFailed, "the peer closed during the handshake");
+  }
+  if (tls_ != nullptr && !announced) {
+    return abort(CloseReason::TlsTruncated, "end of stream without close_notify");
+  }
+  close(CloseReason::PeerFinished, {});
+}
+
+bool Stream::reserve(std::size_t bytes) const noexcept {
+  if (state_ != StreamState::Open) return false;
+  if (tls_ == nullptr) return bytes <= queue_.free_bytes();
+  const std::size_t records = bytes / TlsSession::record_payload_max + 2;
+  return bytes + records * TlsSession::record_overhead_max <= queue_.free_bytes();
+}
+
+void Stream::write(std::span<const std::byte> bytes) noexcept {
+  if (tls_ == nullptr) {
+    const bool taken = queue_.push(bytes);
+    RINGSIDE_DCHECK(taken);
+    (void)taken;
+    return;
+  }
+  while (!bytes.empty() && state_ == StreamState::Open) {
+    const std::size_t count = std::min(bytes.size(), record_.size() - record_used_);
+    std::memcpy(record_.data() + record_used_, bytes.data(), count);
+    record_used_ += count;
+    bytes = bytes.subspan(count);
+    if (record_used_ == record_.size() && !write_record()) return;
+  }
+}
+
+bool Stream::write_record() noexcept {
+  const TlsStatus status = tls_session_.write(record_.span().first(record_used_));
+  record_used_ = 0;
+  if (status == TlsStatus::Ok) return true;
+  abort(status == TlsStatus::WantRoom ? CloseReason::SendQueueFull : CloseReason::TlsBroken,
+        tls_session_.detail());
+  return false;
+}
+
+void Stream::flush() noexcept {
+  if (record_used_ > 0 && !write_record()) return;
+  kick_send();
+}
+
+void Stream::kick_send() noexcept {
+  if (channel_.send.in_flight || queue_.empty() || state_ < StreamState::TlsHandshake ||
+      state_ == StreamState::Quiescing) {
+    return;
+  }
+  channel_.start_send(queue_.front());
+}
+
+void Stream::sent(void* context, const Completion& completion) noexcept {
+  auto& self = *static_cast<Stream*>(context);
+  if (self.state_ == StreamState::Quiescing) return self.quiesce();
+  if (completion.result < 0) {
+    if (self.state_ >= StreamState::Draining) return self.quiesce();
+    return self.fail(reason_of(-completion.result), -completion.result);
+  }
+  self.queue_.pop(static_cast<std::size_t>(completion.result));
+  self.counters_.sent_bytes += static_cast<std::uint64_t>(completion.result);
+  self.kick_send();
+  if (!self.queue_.empty()) return;
+  if (self.state_ >= StreamState::Draining) return self.proceed_closing();
+  if (self.state_ == StreamState::Open && self.callbacks_.on_sent != nullptr) {
+    self.callbacks_.on_sent(self.callbacks_.context);
+  }
+}
+
+void Stream::close(CloseReason reason, std::string_view detail) noexcept {
+  if (state_ != StreamState::Open && state_ != StreamState::TlsHandshake) {
+    if (state_ < StreamState::Draining) abort(reason, detail);
+    return;
+  }
+  if (state_ == StreamState::TlsHandshake && reason == CloseReason::Requested) {
+    return abort(reason, detail);
+  }
+  reason_ = reason;
+  if (!detail.empty()) set_detail(detail);
+  if (tls_ != nullptr && state_ == StreamState::Open) tls_session_.close_notify();
+  enter(StreamState::Draining);
+  loop_.arm(timer_, loop_.steady_ns() + options_.close_ns_max);
+  proceed_closing();
+}
+
+void Stream::proceed_closing() noexcept {
+  if (!queue_.empty()) return kick_send();
+  if (state_ == StreamState::Draining) {
+    ::shutdown(channel_.descriptor(), SHUT_WR);
+    enter(StreamState::Finishing);
+  }
+  if (peer_finished_) quiesce();
+}
+
+void Stream::abort(CloseReason reason, std::string_view detail) noexcept {
+  if (state_ == StreamState::Closed || state_ == StreamState::Quiescing) return;
+  if (reason_ == CloseReason::None) {
+    reason_ = reason;
+    if (!detail.empty()) set_detail(detail);
+  }
+  quiesce();
+}
+
+// on_close comes from the loop, never from within a call of the owner's: when nothing is in flight
+// any more, that is the timer's doing.
+void Stream::quiesce() noexcept {
+  if (state_ != StreamState::Quiescing) {
+    enter(StreamState::Quiescing);
+    if (lookup_.id != 0) loop_.resolver().forget(lookup_);
+    loop_.disarm(timer_);
+    channel_.cancel();
+  }
+  if (channel_.idle()) loop_.arm(timer_, loop_.steady_ns());
+}
+
+void Stream::finish_close() noexcept {
+  channel_.close_descriptor();
+  tls_session_.end();
+  queue_.clear();
+  inbox_begin_ = inbox_end_ = record_used_ = 0;
+  enter(StreamState::Closed);
+  ++counters_.closed[static_cast<std::size_t>(reason_)];
+  callbacks_.on_close(callbacks_.context, reason_, {detail_, detail_bytes_});
+}
+
+void Stream::deadline(void* context) noexcept {
+  auto& self = *static_cast<Stream*>(context);
+  switch (self.state_) {
+    case StreamState::Resolving:
+      return self.abort(CloseReason::ResolveTimeout, self.host_);
+    case StreamState::Connecting:
+      // Its completion decides: the next address, or the end.
+      self.timed_out_ = true;
+      self.set_detail("no answer");
+      return self.channel_.cancel();
+    case StreamState::TlsHandshake:
+      return self.abort(CloseReason::TlsTimeout, {});
+    case StreamState::Draining:
+    case StreamState::Finishing:
+      ++self.counters_.forced_closes;
+      return self.quiesce();
+    case StreamState::Quiescing:
+      return self.finish_close();
+    default:
+      return;
+  }
+}
+
+}  // namespace ringside::net

@@ -1,0 +1,177 @@
+// One TCP connection, with or without TLS, as a stream of received bytes and a bounded queue of
+// bytes to send. Unlike a socket it never blocks, never calls back from within a call that could
+// fail, and tells the layers' failures apart. Received bytes are handed over where they lie
+// (in the kernel's buffer, or where TLS decrypted them); what the consumer leaves is kept and
+// presented again with more behind it.
+//
+// Threads: the loop's. Bounded by: StreamOptions. Fails by: on_close, exactly once for each
+// connect() or accept(), from within Loop::run_once, after the kernel has let go of everything: the
+// object may be connected again inside it. It may be destroyed at any time but inside its
+// callbacks.
+//
+// Closed -> Resolving -> Connecting -> TlsHandshake -> Open -> Draining -> Finishing -> Quiescing
+//   -> Closed; each state before Draining may fail straight to Quiescing.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "net/channel.hpp"
+#include "net/close_reason.hpp"
+#include "net/loop.hpp"
+#include "net/resolver.hpp"
+#include "net/send_queue.hpp"
+#include "net/tls.hpp"
+
+namespace ringside::net {
+
+inline constexpr std::int64_t ns_per_s = 1'000'000'000;
+inline constexpr std::int64_t ns_per_ms = 1'000'000;
+
+struct StreamOptions {
+  std::size_t send_queue_bytes = 16 * 1024;
+  std::size_t inbox_bytes = 1 << 20;  // most that the consumer may leave unconsumed
+  ReceiveBuffers receive_buffers;
+  std::int64_t resolve_ns_max = 5 * ns_per_s;
+  std::int64_t connect_ns_max = 5 * ns_per_s;  // for each address
+  std::int64_t tls_ns_max = 5 * ns_per_s;
+  std::int64_t close_ns_max = 2 * ns_per_s;  // flush, FIN, and the peer's FIN
+};
+
+struct ReceiveTimes {
+  Ticks received;   // bytes taken from the kernel
+  Ticks decrypted;  // the same without TLS
+};
+
+// `context` is passed to each; on_sent may be null.
+struct StreamCallbacks {
+  void* context = nullptr;
+  void (*on_open)(void* context) noexcept = nullptr;
+  // Returns how many bytes of the front are done with. All of `bytes` is writable, and
+  // padding_bytes behind it readable; both only during the call.
+  std::size_t (*on_bytes)(void* context, std::span<std::byte> bytes,
+                          ReceiveTimes times) noexcept = nullptr;
+  void (*on_sent)(void* context) noexcept = nullptr;  // the send queue has become empty
+  void (*on_close)(void* context, CloseReason reason, std::string_view detail) noexcept = nullptr;
+};
+
+enum class StreamState : std::uint8_t {
+  Closed,
+  Resolving,
+  Connecting,
+  TlsHandshake,
+  Open,
+  Draining,   // asked to close: the send queue empties
+  Finishing,  // FIN sent: the peer's is awaited
+  Quiescing,  // operations cancelled: the kernel lets go
+};
+inline constexpr std::size_t stream_state_count =
+    static_cast<std::size_t>(StreamState::Quiescing) + 1;
+[[nodiscard]] const char* name_of(StreamState state) noexcept;
+
+struct StreamCounters {
+  std::array<std::uint64_t, stream_state_count> entered{};  // by StreamState
+  CloseCounters closed{};                                   // by CloseReason
+  std::uint64_t received_bytes = 0;                         // on the wire
+  std::uint64_t sent_bytes = 0;
+  std::uint64_t forced_closes = 0;  // the peer did not finish within close_ns_max
+};
+
+class Stream {
+ public:
+  Stream(Loop& loop, const StreamOptions& options, const StreamCallbacks& callbacks);
+  ~Stream();
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  // State Closed. `tls` (null: none) must outlive the connection; `host` is what it verifies.
+  void connect(std::string_view host, std::uint16_t port, const TlsContext* tls) noexcept;
+  // State Closed. Takes an accepted descriptor over; without TLS on_open comes before it returns.
+  void accept(int descriptor, const TlsContext* tls) noexcept;
+
+  // Sending: reserve what will be written, write it in any pieces, flush. Each batch of writes goes
+  // out in as few TLS records as it fits into.
+  [[nodiscard]] bool reserve(std::size_t bytes) const noexcept;  // false: not open, or no room
+  void write(std::span<const std::byte> bytes) noexcept;
+  void flush() noexcept;
+
+  // Presents what the consumer left once more, for one that had to wait for something else than
+  // bytes. Not from within on_bytes.
+  void present_again() noexcept;
+
+  // Orderly: what is queued goes out, close_notify, FIN, then the peer's FIN is awaited. Before the
+  // stream is open: at once. A second call changes nothing.
+  void close(CloseReason reason, std::string_view detail = {}) noexcept;
+  // At once; what is queued is lost.
+  void abort(CloseReason reason, std::string_view detail = {}) noexcept;
+
+  [[nodiscard]] StreamState state() const noexcept { return state_; }
+  [[nodiscard]] bool open() const noexcept { return state_ == StreamState::Open; }
+  [[nodiscard]] std::size_t queued_bytes() const noexcept { return queue_.size(); }
+  [[nodiscard]] const StreamCounters& counters() const noexcept { return counters_; }
+  [[nodiscard]] Loop& loop() const noexcept { return loop_; }
+
+ private:
+  static void established(void* context, const Completion& completion) noexcept;
+  static void received(void* context, const Completion& completion) noexcept;
+  static void sent(void* context, const Completion& completion) noexcept;
+  static void resolved(void* context, const LookupResult& result) noexcept;
+  static void deadline(void* context) noexcept;
+
+  void enter(StreamState state) noexcept;
+  void set_detail(std::string_view detail) noexcept;
+  void set_error_detail(int error) noexcept;
+  void fail(CloseReason reason, int error) noexcept;
+
+  void try_next_address() noexcept;
+  void connected() noexcept;
+  void opened() noexcept;
+
+  void receive_plain(std::span<std::byte> bytes, Ticks received) noexcept;
+  void receive_tls(std::span<std::byte> bytes, Ticks received) noexcept;
+  bool continue_handshake() noexcept;
+  void end_of_stream(bool announced) noexcept;
+  std::span<std::byte> inbox_room() noexcept;
+  void deliver_inbox(ReceiveTimes times) noexcept;
+
+  bool write_record() noexcept;
+  void kick_send() noexcept;
+  void proceed_closing() noexcept;
+  void quiesce() noexcept;
+  void finish_close() noexcept;
+
+  Loop& loop_;
+  StreamOptions options_;
+  StreamCallbacks callbacks_;
+  StreamCounters counters_;
+  Channel channel_;
+  Timer timer_;  // the deadline of the current state
+  Lookup lookup_;
+  SendQueue queue_;
+  TlsSession tls_session_;
+  const TlsContext* tls_ = nullptr;
+  StreamState state_ = StreamState::Closed;
+  CloseReason reason_ = CloseReason::None;
+  bool peer_finished_ = false;
+  bool timed_out_ = false;  // the connect in flight was cancelled by its deadline
+
+  std::string host_;
+  std::array<SocketAddress, addresses_max> addresses_{};
+  std::uint32_t address_count_ = 0;
+  std::uint32_t address_next_ = 0;
+
+  MappedBytes inbox_;  // received and not consumed: [inbox_begin_, inbox_end_)
+  std::size_t inbox_begin_ = 0;
+  std::size_t inbox_end_ = 0;
+  MappedBytes record_;  // one TLS record's payload, being written
+  std::size_t record_used_ = 0;
+
+  std::size_t detail_bytes_ = 0;
+  char detail_[256];
+};
+
+}  // namespace ringside::net

@@ -1,0 +1,163 @@
+// Frames to messages: order of fragments, limits, UTF-8, what a Close frame says. Pure: it reads a
+// contiguous run of bytes in place and calls a sink; a whole unfragmented message is handed over
+// where it lies, fragments are joined in storage that the owner lends.
+//
+// Threads: the owner's. Bounded by: MessageLimits and the storage. Fails by: error(), after which
+// nothing more is read.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+#include "ipc/check.hpp"
+#include "net/utf8.hpp"
+#include "net/websocket_frame.hpp"
+
+namespace ringside::net {
+
+struct MessageLimits {
+  std::uint64_t frame_bytes_max = 16 << 20;
+  std::uint64_t message_bytes_max = 16 << 20;
+  std::uint32_t fragments_max = 128 * 1024;
+  // False where the consumer checks text itself, as simdjson does.
+  bool validate_utf8 = false;
+};
+
+// A sink has
+//   bool on_message(Opcode opcode, std::span<std::byte> payload) noexcept;   // Text or Binary
+//   bool on_control(Opcode opcode, std::span<std::byte> payload) noexcept;   // checked already
+// and answers whether to go on reading.
+template <Role role>
+class MessageReader {
+ public:
+  // `storage` joins fragments; its size is one more bound on a fragmented message. The owner keeps
+  // padding_bytes readable behind it.
+  MessageReader(const MessageLimits& limits, std::span<std::byte> storage) noexcept
+      : limits_(limits), storage_(storage) {}
+
+  // Reads whole frames from the front; returns the bytes used up. What is left is the beginning of
+  // a frame: call again with the same bytes and more behind them.
+  template <typename Sink>
+  std::size_t read(std::span<std::byte> bytes, Sink& sink) noexcept {
+    std::size_t at = 0;
+    while (error_ == FrameError::None) {
+      const auto rest = bytes.subspan(at);
+      const FrameHeader header = parse_frame_header<role>(rest);
+      if (header.error != FrameError::None) {
+        // The order of fragments shows in the first byte, before what the second may break: the
+        // answer must not depend on how the bytes were cut.
+        const bool first_byte = header.error == FrameError::ReservedBits ||
+                                header.error == FrameError::ReservedOpcode ||
+                                header.error == FrameError::ControlFragmented;
+        if (first_byte || admits(header, rest)) (void)refuse(header.error);
+        break;
+      }
+      if (!admits(header, rest)) break;
+      if (!header.complete || rest.size() - header.header_bytes < header.payload_bytes) {
+        return at;
+      }
+      auto payload =
+          rest.subspan(header.header_bytes, static_cast<std::size_t>(header.payload_bytes));
+      if constexpr (role == Role::Server) apply_mask(payload, header.mask);
+      at += header.header_bytes + payload.size();
+      if (!accept(header, payload, sink)) break;
+    }
+    return at;
+  }
+
+  [[nodiscard]] FrameError error() const noexcept { return error_; }
+
+  void reset() noexcept {
+    error_ = FrameError::None;
+    joining_ = false;
+    joined_bytes_ = 0;
+    fragments_ = 0;
+    utf8_.reset();
+  }
+
+ private:
+  bool refuse(FrameError error) noexcept {
+    error_ = error;
+    return false;
+  }
+
+  // What the header alone can be refused for, before its payload is here.
+  bool admits(const FrameHeader& header, std::span<const std::byte> bytes) noexcept {
+    if (bytes.empty() || is_control(header.opcode)) return true;
+    if (header.opcode == Opcode::Continuation && !joining_) {
+      return refuse(FrameError::UnexpectedContinuation);
+    }
+    if (header.opcode != Opcode::Continuation && joining_) {
+      return refuse(FrameError::ExpectedContinuation);
+    }
+    if (!header.complete) return true;
+    if (header.payload_bytes > limits_.frame_bytes_max) return refuse(FrameError::FrameTooLong);
+    const bool fragment = joining_ || !header.final;
+    if (!fragment) {
+      return header.payload_bytes <= limits_.message_bytes_max ||
+             refuse(FrameError::MessageTooLong);
+    }
+    const std::uint64_t room =
+        std::min<std::uint64_t>(limits_.message_bytes_max, storage_.size()) - joined_bytes_;
+    if (header.payload_bytes > room) return refuse(FrameError::MessageTooLong);
+    if (fragments_ >= limits_.fragments_max) return refuse(FrameError::TooManyFragments);
+    return true;
+  }
+
+  template <typename Sink>
+  bool accept(const FrameHeader& header, std::span<std::byte> payload, Sink& sink) noexcept {
+    if (is_control(header.opcode)) {
+      if (header.opcode == Opcode::Close && !check_close(payload)) return false;
+      return sink.on_control(header.opcode, payload);
+    }
+    if (header.opcode != Opcode::Continuation) {
+      opcode_ = header.opcode;
+      utf8_.reset();
+    }
+    if (opcode_ == Opcode::Text && limits_.validate_utf8 &&
+        (!utf8_.feed(payload) || (header.final && !utf8_.complete()))) {
+      return refuse(FrameError::TextNotUtf8);
+    }
+    if (header.final && !joining_) return sink.on_message(opcode_, payload);
+    return join(header, payload, sink);
+  }
+
+  template <typename Sink>
+  bool join(const FrameHeader& header, std::span<std::byte> payload, Sink& sink) noexcept {
+    RINGSIDE_DCHECK(payload.size() <= storage_.size() - joined_bytes_);
+    if (!payload.empty()) {
+      std::memcpy(storage_.data() + joined_bytes_, payload.data(), payload.size());
+    }
+    joined_bytes_ += payload.size();
+    ++fragments_;
+    joining_ = !header.final;
+    if (joining_) return true;
+    const auto message = storage_.first(joined_bytes_);
+    joined_bytes_ = 0;
+    fragments_ = 0;
+    return sink.on_message(opcode_, message);
+  }
+
+  bool check_close(std::span<const std::byte> payload) noexcept {
+    if (payload.empty()) return true;
+    if (payload.size() == 1) return refuse(FrameError::CloseTooShort);
+    const auto code = static_cast<std::uint16_t>(static_cast<unsigned>(payload[0]) << 8 |
+                                                 static_cast<unsigned>(payload[1]));
+    if (!is_close_code(code)) return refuse(FrameError::CloseCodeInvalid);
+    return is_utf8(payload.subspan(2)) || refuse(FrameError::CloseReasonNotUtf8);
+  }
+
+  MessageLimits limits_;
+  std::span<std::byte> storage_;
+  FrameError error_ = FrameError::None;
+  bool joining_ = false;          // between the first and the last fragment
+  Opcode opcode_ = Opcode::Text;  // of the message
+  std::size_t joined_bytes_ = 0;  // <= storage_.size()
+  std::uint32_t fragments_ = 0;
+  Utf8Checker utf8_;
+};
+
+}  // namespace ringside::net
