@@ -21,8 +21,8 @@ std::size_t row_of(unsigned level) {
 }
 
 void store_level(Copy& copy, std::size_t word, const Level& level) noexcept {
-  copy.store(word, bits(level.price.mantissa));
-  copy.store(word + 1, bits(level.quantity.mantissa));
+  copy.put(word, bits(level.price.mantissa));
+  copy.put(word + 1, bits(level.quantity.mantissa));
 }
 
 Level level_of(const Words& words, std::size_t word) {
@@ -39,11 +39,11 @@ Counts counts_of(std::uint64_t status) {
 
 // Loads what `levels` levels need. Bounded whatever the counts say: they may be torn or a lie.
 void take_words(const Copy& copy, unsigned levels, Words& words) noexcept {
-  for (std::size_t i = 0; i <= book_word::updates; ++i) words[i] = copy.load(i);
+  for (std::size_t i = 0; i <= book_word::updates; ++i) words[i] = copy.take(i);
   const auto counts = counts_of(words[book_word::status]);
   const auto rows = std::min(std::max(counts.bids, counts.asks), levels);
   const auto end = rows == 0 ? 0 : row_of(rows);
-  for (std::size_t i = book_word::rows; i < end; ++i) words[i] = copy.load(i);
+  for (std::size_t i = book_word::rows; i < end; ++i) words[i] = copy.take(i);
 }
 
 // False: no writer of ours leaves this.
@@ -150,19 +150,19 @@ void BookTableWriter::update(std::uint32_t index, const BookView& view) noexcept
   RINGSIDE_DCHECK(view.ask_count <= book_levels_max);
   BookEntry& entry = entries_[index];
   entry.write([&](Copy& copy) {
-    copy.store(book_word::status, static_cast<std::uint64_t>(view.state) |
-                                      static_cast<std::uint64_t>(view.cause) << 8 |
-                                      static_cast<std::uint64_t>(view.verified) << 16 |
-                                      static_cast<std::uint64_t>(view.bid_count) << 32 |
-                                      static_cast<std::uint64_t>(view.ask_count) << 48);
+    copy.put(book_word::status, static_cast<std::uint64_t>(view.state) |
+                                    static_cast<std::uint64_t>(view.cause) << 8 |
+                                    static_cast<std::uint64_t>(view.verified) << 16 |
+                                    static_cast<std::uint64_t>(view.bid_count) << 32 |
+                                    static_cast<std::uint64_t>(view.ask_count) << 48);
     if (view.bid_count > 0) store_level(copy, book_word::best, view.bids[0]);
     if (view.ask_count > 0) store_level(copy, book_word::best + 2, view.asks[0]);
-    copy.store(book_word::receive_tsc, view.receive.value);
-    copy.store(book_word::epoch, view.epoch | entry.tag << 32);
-    copy.store(book_word::publish_tsc, view.publish.value);
-    copy.store(book_word::exchange_ns, bits(view.exchange.value));
-    copy.store(book_word::terms, bits(view.terms.packed()));
-    copy.store(book_word::updates, view.updates);
+    copy.put(book_word::receive_tsc, view.receive.value);
+    copy.put(book_word::epoch, view.epoch | entry.tag << 32);
+    copy.put(book_word::publish_tsc, view.publish.value);
+    copy.put(book_word::exchange_ns, bits(view.exchange.value));
+    copy.put(book_word::terms, bits(view.terms.packed()));
+    copy.put(book_word::updates, view.updates);
     for (unsigned i = 1; i < view.bid_count; ++i) store_level(copy, row_of(i), view.bids[i]);
     for (unsigned i = 1; i < view.ask_count; ++i) store_level(copy, row_of(i) + 2, view.asks[i]);
   });

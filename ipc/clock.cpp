@@ -66,8 +66,8 @@ ScaledRatio ScaledRatio::of(double value) noexcept {
   // The largest shift with which the multiplier stays below 2^62: all of a double's 53 bits.
   std::uint32_t shift = 60;
   while (shift > 0 && std::ldexp(value, static_cast<int>(shift)) >= 0x1p62) --shift;
-  return ScaledRatio{static_cast<std::uint64_t>(std::ldexp(value, static_cast<int>(shift)) + 0.5),
-                     shift};
+  return ScaledRatio{
+      static_cast<std::uint64_t>(std::llround(std::ldexp(value, static_cast<int>(shift)))), shift};
 }
 
 TickRate TickRate::of(double ticks_per_ns, bool invariant_tsc) noexcept {
@@ -130,11 +130,11 @@ void ClockPageWriter::publish(const ClockSample& sample) noexcept {
     base_ = sample;
   }
   page_->write([&](ClockPage::Copy& copy) {
-    copy.store(clock_word::tsc0, sample.ticks.value);
-    copy.store(clock_word::utc0_ns, static_cast<std::uint64_t>(sample.utc.value));
-    copy.store(clock_word::multiplier, measured_.multiplier);
-    copy.store(clock_word::shift,
-               measured_.shift | (rate_.invariant_tsc ? std::uint64_t{1} << 32 : 0));
+    copy.put(clock_word::tsc0, sample.ticks.value);
+    copy.put(clock_word::utc0_ns, static_cast<std::uint64_t>(sample.utc.value));
+    copy.put(clock_word::multiplier, measured_.multiplier);
+    copy.put(clock_word::shift,
+             measured_.shift | (rate_.invariant_tsc ? std::uint64_t{1} << 32 : 0));
   });
   next_ = Ticks{sample.ticks.value + refresh_ticks_};
 }
@@ -143,11 +143,11 @@ bool read_clock(const ClockPage& page, ClockReading& reading) noexcept {
   ClockReading taken;
   for (unsigned i = 0; i < clock_read_tries; ++i) {
     const auto status = page.read([&](const ClockPage::Copy& copy) {
-      const auto shift_and_flags = copy.load(clock_word::shift);
+      const auto shift_and_flags = copy.take(clock_word::shift);
       taken = ClockReading{
-          Ticks{copy.load(clock_word::tsc0)},
-          UtcNs{static_cast<std::int64_t>(copy.load(clock_word::utc0_ns))},
-          {copy.load(clock_word::multiplier), static_cast<std::uint32_t>(shift_and_flags & 63U)},
+          Ticks{copy.take(clock_word::tsc0)},
+          UtcNs{static_cast<std::int64_t>(copy.take(clock_word::utc0_ns))},
+          {copy.take(clock_word::multiplier), static_cast<std::uint32_t>(shift_and_flags & 63U)},
           (shift_and_flags >> 32) != 0};
     });
     if (status == LatchStatus::Empty) return false;

@@ -34,10 +34,10 @@ struct alignas(64) LatchCopy {
   std::atomic<std::uint64_t> sequence;
   std::array<std::atomic<std::uint64_t>, Words> words;
 
-  void store(std::size_t index, std::uint64_t value) noexcept {
+  void put(std::size_t index, std::uint64_t value) noexcept {
     words[index].store(value, std::memory_order_release);  // P2: pairs with C3
   }
-  [[nodiscard]] std::uint64_t load(std::size_t index) const noexcept {
+  [[nodiscard]] std::uint64_t take(std::size_t index) const noexcept {
     return words[index].load(std::memory_order_acquire);  // C3: pairs with P2
   }
 };

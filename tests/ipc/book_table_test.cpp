@@ -153,7 +153,7 @@ TEST(BookTable, AWriterKilledAtAnyWordLeavesTheLastGoodValue) {
   copy.sequence.store(2 * version - 1, std::memory_order_relaxed);
   expect_good(0);
   for (std::size_t word = 0; word < book_word::count; ++word) {
-    copy.store(word, 0x0123'4567'89ab'cdefULL * (word + 1));
+    copy.put(word, 0x0123'4567'89ab'cdefULL * (word + 1));
     expect_good(word);
   }
   copy.sequence.store(2 * version, std::memory_order_release);
@@ -180,17 +180,17 @@ TEST(BookTable, ContentsThatNoWriterLeavesAreCorrupt) {
   writer.add(InstrumentId{1});
   writer.update(0, view_of(1, 1, 100));
   auto& copy = entry_of(segment, 0).copies[1];
-  const auto status = copy.load(book_word::status);
+  const auto status = copy.take(book_word::status);
   BookTableReader reader(segment, rate);
   BookView view;
   view.epoch = 4711;
   for (const std::uint64_t word :
        {status | 0xff, std::uint64_t{26} << 32, std::uint64_t{26} << 48, UINT64_MAX}) {
-    copy.store(book_word::status, word);
+    copy.put(book_word::status, word);
     EXPECT_EQ(reader.read(0, view, start, book_levels_max), ReadStatus::Corrupt);
   }
-  copy.store(book_word::status, status);
-  copy.store(book_word::epoch, std::uint64_t{2} << 32);  // another entry's words
+  copy.put(book_word::status, status);
+  copy.put(book_word::epoch, std::uint64_t{2} << 32);  // another entry's words
   EXPECT_EQ(reader.read(0, view, start, book_levels_max), ReadStatus::Corrupt);
   EXPECT_EQ(view.epoch, 4711U);
 }

@@ -116,7 +116,7 @@ TEST(ClockPage, AWriterThatDiedHalfWayLeavesTheLastPage) {
   writer.publish(sample(1000, 42, 0));
   auto& unfinished = page->copies[(page->current.load(std::memory_order_relaxed) + 1) % 2];
   unfinished.sequence.store(3, std::memory_order_relaxed);
-  unfinished.store(0, 77);
+  unfinished.put(0, 77);
   ClockReading reading;
   ASSERT_TRUE(read_clock(*page, reading));
   EXPECT_EQ(reading.utc_of(Ticks{1000}).value, 42);
@@ -125,10 +125,10 @@ TEST(ClockPage, AWriterThatDiedHalfWayLeavesTheLastPage) {
 TEST(ClockPage, AHostilePageSaturatesOrIsRefused) {
   const auto page = std::make_unique<ClockPage>();
   page->write([](ClockPage::Copy& copy) {
-    copy.store(0, 0);
-    copy.store(1, static_cast<std::uint64_t>(INT64_MAX));
-    copy.store(2, UINT64_MAX);
-    copy.store(3, UINT64_MAX);
+    copy.put(0, 0);
+    copy.put(1, static_cast<std::uint64_t>(INT64_MAX));
+    copy.put(2, UINT64_MAX);
+    copy.put(3, UINT64_MAX);
   });
   ClockReading reading;
   ASSERT_TRUE(read_clock(*page, reading));

@@ -153,8 +153,8 @@ TEST(BookTableLitmus, AWriterKilledAtAnyMomentLeavesAWholeValueThatIsNotGivenOut
     const auto& entry = *reinterpret_cast<const BookEntry*>(segment.data().data());
     std::uint64_t updates = 0, receive = 0;
     const auto status = entry.read([&](const BookEntry::Copy& copy) {
-      updates = copy.load(book_word::updates);
-      receive = copy.load(book_word::receive_tsc);
+      updates = copy.take(book_word::updates);
+      receive = copy.take(book_word::receive_tsc);
     });
     EXPECT_EQ(status, LatchStatus::Ok);
     EXPECT_EQ(updates, receive);
