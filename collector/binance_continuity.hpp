@@ -29,7 +29,7 @@
 namespace ringside::collector {
 
 inline constexpr std::size_t join_messages_max = 4096;
-inline constexpr std::size_t join_levels_max = std::size_t{1} << 17;  // 2 MiB an instrument
+inline constexpr std::size_t join_levels_max = std::size_t{1} << 15;  // 512 KiB an instrument
 inline constexpr std::size_t snapshot_levels_max = 10'000;            // the venue's 5000 a side
 inline constexpr std::uint32_t bridge_messages_max = 1024;
 inline constexpr std::int64_t bridge_ns_max = 30'000'000'000;

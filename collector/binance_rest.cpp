@@ -24,7 +24,7 @@ std::uint64_t next_random(std::uint64_t& state) noexcept {
 RestSchedule::RestSchedule(RestLimits limits, std::vector<std::uint32_t> weights,
                            std::uint64_t seed)
     : limits_(limits), tasks_(weights.size()), flights_(limits.in_flight_max), random_(seed) {
-  RINGSIDE_CHECK(limits.in_flight_max >= 1 && limits.in_flight_max <= 64);
+  RINGSIDE_CHECK(limits.in_flight_max >= 1 && limits.in_flight_max <= rest_in_flight_max);
   RINGSIDE_CHECK(limits.weight_per_minute >= 1);
   for (std::size_t i = 0; i < weights.size(); ++i) {
     RINGSIDE_CHECK(weights[i] <= limits.weight_burst);

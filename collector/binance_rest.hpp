@@ -17,8 +17,10 @@
 
 namespace ringside::collector {
 
+inline constexpr std::uint32_t rest_in_flight_max = 1024;
+
 struct RestLimits {
-  std::uint32_t in_flight_max = 8;          // 1..64
+  std::uint32_t in_flight_max = 8;          // 1..rest_in_flight_max
   std::uint32_t weight_per_minute = 1'440;  // the venue's own unit; see BinanceConfig
   std::uint32_t weight_burst = 720;         // at least the weight of the heaviest request
   std::int64_t backoff_first_ns = 200'000'000;

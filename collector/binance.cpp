@@ -1,0 +1,315 @@
+#include "collector/binance.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "collector/binance_metadata.hpp"
+
+namespace ringside::collector {
+namespace {
+
+std::vector<std::string> symbols_of(const std::vector<BinanceInstrument>& instruments) {
+  std::vector<std::string> symbols;
+  for (const auto& instrument : instruments) symbols.push_back(instrument.symbol);
+  return symbols;
+}
+
+// Instruments whose exponents are asked for, by request. Few: each on its own, so that one unknown
+// symbol does not spoil the answer for the others. The futures answer for all at once.
+std::vector<std::vector<SymbolIndex>> info_chunks_of(const BinanceConfig& config) {
+  std::vector<SymbolIndex> unknown;
+  for (SymbolIndex i = 0; i < config.instruments.size(); ++i) {
+    if (!config.instruments[i].exponents_known) unknown.push_back(i);
+  }
+  const bool all_at_once = rule_of(config.market) == BinanceRule::Futures;
+  const std::size_t share = all_at_once            ? std::max<std::size_t>(unknown.size(), 1)
+                            : unknown.size() <= 16 ? 1
+                                                   : binance_symbols_a_request;
+  std::vector<std::vector<SymbolIndex>> chunks;
+  for (std::size_t first = 0; first < unknown.size(); first += share) {
+    const auto last = std::min(first + share, unknown.size());
+    chunks.emplace_back(unknown.begin() + static_cast<std::ptrdiff_t>(first),
+                        unknown.begin() + static_cast<std::ptrdiff_t>(last));
+  }
+  return chunks;
+}
+
+// The venue's weight of a depth request. Spot: rest-api.md of 2026; futures: USD-M "Order Book";
+// binance.us still counts by the scale that spot had until 2023.
+std::uint32_t depth_weight(BinanceMarket market, std::uint32_t limit) {
+  switch (market) {
+    case BinanceMarket::Spot:
+      return limit <= 100 ? 5 : limit <= 500 ? 25 : limit <= 1000 ? 50 : 250;
+    case BinanceMarket::SpotUs:
+      return limit <= 100 ? 1 : limit <= 500 ? 5 : limit <= 1000 ? 10 : 50;
+    case BinanceMarket::UsdMargined:
+    case BinanceMarket::CoinMargined:
+      return limit <= 50 ? 2 : limit <= 100 ? 5 : limit <= 500 ? 10 : 20;
+  }
+  return 250;
+}
+
+std::uint32_t info_weight(BinanceMarket market) {
+  return market == BinanceMarket::Spot ? 20 : market == BinanceMarket::SpotUs ? 10 : 1;
+}
+
+std::vector<std::uint32_t> weights_of(const BinanceConfig& config, std::size_t chunks) {
+  std::vector<std::uint32_t> weights(config.instruments.size(),
+                                     depth_weight(config.market, config.snapshot_limit));
+  weights.insert(weights.end(), chunks, info_weight(config.market));
+  return weights;
+}
+
+DepthSequencer sequencer_of(BinanceMarket market) {
+  if (rule_of(market) == BinanceRule::Spot) return DepthSequencer(SpotSequencer{});
+  return DepthSequencer(FuturesSequencer{});
+}
+
+BinanceStreamsConfig streams_config(const BinanceConfig& config) {
+  BinanceStreamsConfig streams;
+  streams.trades = config.trades;
+  streams.books = config.books;
+  streams.bbos = config.bbos;
+  streams.trade_kind = config.trade_kind;
+  streams.depth_stream = config.depth_stream;
+  streams.layout = config.layout;
+  streams.subscribe_by_message = config.subscribe_by_message;
+  streams.instruments_per_connection = config.instruments_per_connection;
+  streams.streams_max = rule_of(config.market) == BinanceRule::Spot ? binance_spot_streams_max
+                                                                    : binance_futures_streams_max;
+  return streams;
+}
+
+}  // namespace
+
+BinanceConfig BinanceConfig::for_market(BinanceMarket market) {
+  BinanceConfig config;
+  config.market = market;
+  // Of the venue's weight a minute, 60 % steadily and 30 % at once: never more than 90 % of it in
+  // any minute, as the address may have other users.
+  std::uint32_t weight = 2400;
+  switch (market) {
+    case BinanceMarket::Spot:
+      weight = 6000;
+      config.snapshot_limit = 5000;
+      break;
+    case BinanceMarket::SpotUs:
+      weight = 1200;
+      config.snapshot_limit = 5000;
+      break;
+    case BinanceMarket::UsdMargined:
+      config.layout = BinanceLayout::PublicAndMarket;
+      config.trade_kind = BinanceTrades::Aggregated;
+      break;
+    case BinanceMarket::CoinMargined:
+      config.trade_kind = BinanceTrades::Aggregated;
+      break;
+  }
+  config.rest.weight_per_minute = weight * 6 / 10;
+  config.rest.weight_burst = weight * 3 / 10;
+  return config;
+}
+
+BinanceConfig BinanceConfig::for_capture(BinanceMarket market, const BinanceFirstPass& pass) {
+  BinanceConfig config;
+  config.market = market;
+  config.trade_kind = pass.has_plain_trades() ? BinanceTrades::Every : BinanceTrades::Aggregated;
+  for (const auto& found : pass.found()) {
+    BinanceInstrument instrument;
+    instrument.symbol = found.symbol;
+    instrument.exponents_known = true;
+    instrument.price_exponent = found.price_exponent;
+    instrument.quantity_exponent = found.quantity_exponent;
+    config.instruments.push_back(std::move(instrument));
+  }
+  // Nobody is asked: there is no limit to keep.
+  config.rest.in_flight_max = rest_in_flight_max;
+  config.rest.weight_per_minute = 1'000'000'000;
+  config.rest.weight_burst = 1'000'000'000;
+  config.rest.deadline_ns = std::numeric_limits<std::int64_t>::max();
+  return config;
+}
+
+BinanceAdapter::BinanceAdapter(BinanceConfig config, RecordWriter& records, AdapterHost& host)
+    : config_(std::move(config)),
+      records_(records),
+      host_(host),
+      symbols_(symbols_of(config_.instruments)),
+      decoder_(symbols_, rule_of(config_.market)),
+      info_chunks_(info_chunks_of(config_)),
+      rest_(config_.rest, weights_of(config_, info_chunks_.size()), config_.seed) {
+  instruments_.reserve(config_.instruments.size());
+  for (const auto& given : config_.instruments) {
+    const auto index = static_cast<SymbolIndex>(instruments_.size());
+    if (given.exponents_known) {
+      symbols_.set_units(index, given.price_exponent, given.quantity_exponent);
+    }
+    instruments_.emplace_back(given, DepthJoin(sequencer_of(config_.market)));
+  }
+  for (auto& streams : plan_streams(streams_config(config_), config_.instruments)) {
+    Connection connection;
+    connection.due_ns.resize(streams.batches.size());
+    connection.streams = std::move(streams);
+    connections_.push_back(std::move(connection));
+  }
+  target_.reserve(64 + binance_symbols_a_request * (binance_symbol_bytes_max + 8));
+}
+
+InstrumentTerms BinanceAdapter::terms(SymbolIndex index) const noexcept {
+  const auto& units = symbols_.units(index);
+  return InstrumentTerms{units.price, units.quantity, ChecksumRule::None, 0};
+}
+
+// --- Messages -----------------------------------------------------------------------------------
+
+void BinanceAdapter::on_message(ConnectionIndex connection, std::string_view padded,
+                                Now now) noexcept {
+  counters_.add(Count::Messages);
+  connections_[connection].heard_ns = now.steady_ns;
+  const auto status = decoder_.decode(padded, message_);
+  if (status == DecodeStatus::Ok) {
+    take(connection, message_, now);
+  } else {
+    refused(message_, status, now);
+  }
+}
+
+void BinanceAdapter::take(ConnectionIndex connection, const BinanceMessage& message,
+                          Now now) noexcept {
+  switch (message.event) {
+    case BinanceEvent::Ignored:
+      return counters_.add(Count::UnknownMessage);
+    case BinanceEvent::Acknowledged:
+    case BinanceEvent::Refused:
+      return take_answer(message, now);
+    case BinanceEvent::Shutdown:
+      counters_.add(Count::PlannedReconnects);
+      return host_.reconnect(connection);
+    default:
+      break;
+  }
+  const auto index = message.symbol;
+  if (!symbols_.units(index).known) return counters_.add(Count::DeltasWhileSyncing);
+  switch (message.event) {
+    case BinanceEvent::Depth:
+      return take_depth(index, message, now);
+    case BinanceEvent::BookTicker:
+      return take_ticker(index, message, now);
+    default:
+      break;
+  }
+  const bool wanted =
+      (message.event == BinanceEvent::Trade) == (config_.trade_kind == BinanceTrades::Every);
+  if (!wanted) return counters_.add(Count::UnknownMessage);
+  take_trade(index, message, now);
+}
+
+void BinanceAdapter::write_delta(Instrument& instrument, const DepthDelta& delta) noexcept {
+  ++instrument.counts.updates;
+  records_.write_delta(instrument.given.record, instrument.epoch, {delta.bids, delta.asks},
+                       {delta.ids.last, flag_reference_sequence},
+                       {delta.receive, delta.exchange, true});
+}
+
+void BinanceAdapter::take_depth(SymbolIndex index, const BinanceMessage& message,
+                                Now now) noexcept {
+  auto& instrument = instruments_[index];
+  counters_.add(Count::BookDeltas);
+  if (!instrument.open) return counters_.add(Count::DeltasWhileSyncing);
+  const DepthDelta delta{message.ids, message.exchange, now.ticks, message.bids, message.asks};
+  switch (instrument.join.on_delta(delta, now.steady_ns)) {
+    case DeltaOutcome::Apply:
+      return write_delta(instrument, delta);
+    case DeltaOutcome::Joined:
+      publish(index, instrument.join.held(), now);
+      instrument.join.release_buffers();
+      if (instrument.live) write_delta(instrument, delta);
+      return;
+    case DeltaOutcome::Buffered:
+      return;
+    case DeltaOutcome::Old:
+      return counters_.add(instrument.live ? Count::DuplicatesDropped : Count::DeltasWhileSyncing);
+    case DeltaOutcome::Restarted:  // the snapshot on its way may still be new enough: it will show
+      return counters_.add(Count::SequenceGaps);
+    case DeltaOutcome::Overflowed:
+      counters_.add(Count::BufferOverflows);
+      break;
+    case DeltaOutcome::Unbridged:
+      counters_.add(Count::SnapshotsStale);
+      break;
+    case DeltaOutcome::Ahead:
+      counters_.add(Count::SnapshotsUnsound);
+      lose(index, Cause::SnapshotStale, now);
+      break;
+    case DeltaOutcome::Gap:
+      counters_.add(Count::SequenceGaps);
+      lose(index, Cause::SequenceGap, now);
+      break;
+  }
+  want_snapshot(index, now);
+}
+
+void BinanceAdapter::take_trade(SymbolIndex index, const BinanceMessage& message,
+                                Now now) noexcept {
+  auto& instrument = instruments_[index];
+  switch (instrument.trade_ids.take(message.trade_id)) {
+    case TradeIds::Verdict::Next:
+      break;
+    case TradeIds::Verdict::AfterGap:
+      ++instrument.counts.trade_gaps;
+      break;
+    case TradeIds::Verdict::Late:
+      ++instrument.counts.trades_late;
+      break;
+    case TradeIds::Verdict::Repeated:
+      return counters_.add(Count::DuplicatesDropped);
+  }
+  counters_.add(Count::Trades);
+  ++instrument.counts.trades;
+  records_.write_trade(instrument.given.record, instrument.epoch,
+                       {message.buyer_is_maker ? Side::Ask : Side::Bid,
+                        message.price,
+                        message.quantity,
+                        {message.trade_id, 0}},
+                       {now.ticks, message.exchange, true});
+}
+
+void BinanceAdapter::take_ticker(SymbolIndex index, const BinanceMessage& message,
+                                 Now now) noexcept {
+  auto& instrument = instruments_[index];
+  if (message.ids.last < instrument.newest_ticker &&
+      ++instrument.tickers_old < binance_tickers_old_max) {
+    return counters_.add(Count::DuplicatesDropped);
+  }
+  instrument.newest_ticker = message.ids.last;
+  instrument.tickers_old = 0;
+  counters_.add(Count::Bbos);
+  ++instrument.counts.tickers;
+  records_.write_bbo(instrument.given.record, instrument.epoch,
+                     {message.bid, message.ask, {message.ids.last, flag_reference_sequence}},
+                     {now.ticks, message.exchange, message.has_exchange_time});
+}
+
+// What it said is lost, and nobody knows what that was: its instrument needs a new snapshot.
+void BinanceAdapter::refused(const BinanceMessage& message, DecodeStatus reason, Now now) noexcept {
+  counters_.add(count_of(reason));
+  const auto index = message.symbol;
+  if (index == no_symbol) {
+    if (reason != DecodeStatus::UnknownSymbol) counters_.add(Count::UnattributedDamage);
+    return;
+  }
+  auto& instrument = instruments_[index];
+  if (!instrument.open) return;
+  auto cause = Cause::BadMessage;
+  if (reason == DecodeStatus::NumberOverflow) cause = Cause::NumberOverflow;
+  if (reason == DecodeStatus::SymbolMismatch) cause = Cause::UnknownSymbol;
+  if (reason == DecodeStatus::NumberTooFine) {
+    cause = Cause::PrecisionChanged;
+    widen(index, message);
+  }
+  lose(index, cause, now);
+  instrument.join.want_snapshot();
+  want_snapshot(index, now);
+}
+
+}  // namespace ringside::collector

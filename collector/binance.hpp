@@ -1,0 +1,177 @@
+// Binance: spot, binance.us, USD-M and COIN-M futures. Books by REST snapshot and depth stream,
+// trades, best bid and offer.
+//
+// Continuity is the update ids' (binance_sequencer.hpp, binance_continuity.hpp). What it cannot
+// show: a changed digit in a price or quantity, a lost bookTicker, a snapshot of the wrong symbol
+// (COIN-M says whose it is; elsewhere its ids do not fit and it is asked for again).
+//
+// A resync is a new REST snapshot of that one instrument; the connection and all others go on. A
+// message that cannot be used, whatever its kind, costs its instrument the book: what it said is
+// lost. A missing trade is counted by its id, and costs nothing.
+//
+// Threads: the collector thread's. Bounded by: the instruments given; join buffers
+// (binance_continuity.hpp); RestLimits; resync_attempts_max before an instrument is Failed (and
+// retried at the longest backoff). Allocates after construction only to buffer a join, and once
+// for exchangeInfo. Fails by: counting, and the instrument's published state.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "collector/adapter.hpp"
+#include "collector/binance_continuity.hpp"
+#include "collector/binance_decode.hpp"
+#include "collector/binance_rest.hpp"
+#include "collector/binance_streams.hpp"
+#include "collector/binance_symbols.hpp"
+#include "collector/binance_trades.hpp"
+#include "collector/counters.hpp"
+#include "collector/record_writer.hpp"
+
+namespace ringside::collector {
+
+inline constexpr std::int64_t binance_send_period_ns = 250'000'000;  // 5 messages a second allowed
+inline constexpr std::int64_t binance_answer_within_ns = 10'000'000'000;
+inline constexpr std::int64_t binance_refused_retry_ns = 300'000'000'000;
+inline constexpr std::int64_t binance_silence_ns = 60'000'000'000;
+inline constexpr std::int64_t binance_settled_ns = 60'000'000'000;  // live so long: attempts anew
+inline constexpr std::int64_t binance_look_period_ns = 100'000'000;
+inline constexpr unsigned binance_resync_attempts_max = 8;
+inline constexpr unsigned binance_tickers_old_max = 8;  // in a row; then the newest id was damaged
+inline constexpr std::size_t binance_symbols_a_request = 40;
+
+class BinanceFirstPass;
+
+struct BinanceConfig {
+  BinanceMarket market = BinanceMarket::Spot;
+  std::vector<BinanceInstrument> instruments;
+  bool trades = true;
+  bool books = true;
+  bool bbos = true;
+  BinanceTrades trade_kind = BinanceTrades::Every;  // for_market() sets what the venue documents
+  std::string depth_stream = "depth@100ms";
+  BinanceLayout layout = BinanceLayout::OneStream;
+  bool subscribe_by_message = false;
+  std::uint32_t instruments_per_connection = 0;  // 0: the venue's limit
+  std::uint32_t snapshot_limit = 1000;           // levels a side asked for
+  RestLimits rest;
+  std::uint32_t generation = 1;  // high part of the epochs
+  std::int64_t silence_ns = binance_silence_ns;
+  std::uint64_t seed = 0;  // of the backoff's jitter
+
+  // What the venue of this market documents: trades, layout, snapshot depth, request weights.
+  static BinanceConfig for_market(BinanceMarket market);
+  // For a capture: symbols, exponents and kind of trades as found; one connection, no REST limits.
+  // The instruments' id and record are left for the caller to fill in.
+  static BinanceConfig for_capture(BinanceMarket market, const BinanceFirstPass& pass);
+};
+
+// Of one instrument.
+struct BinanceCounts {
+  std::uint64_t updates = 0;    // depth messages applied
+  std::uint64_t snapshots = 0;  // published
+  std::uint64_t gaps = 0;       // times the book ceased to be live
+  std::uint64_t trades = 0;
+  std::uint64_t trade_gaps = 0;  // times ids were skipped
+  std::uint64_t trades_late = 0;
+  std::uint64_t tickers = 0;
+};
+
+class BinanceAdapter final : public Adapter {
+ public:
+  // `records` and `host` outlive this.
+  BinanceAdapter(BinanceConfig config, RecordWriter& records, AdapterHost& host);
+
+  [[nodiscard]] std::uint32_t connection_count() const noexcept override;
+  [[nodiscard]] std::string_view connection_path(
+      ConnectionIndex connection) const noexcept override;
+  void on_open(ConnectionIndex connection, Now now) noexcept override;
+  void on_message(ConnectionIndex connection, std::string_view padded, Now now) noexcept override;
+  void on_close(ConnectionIndex connection, Now now) noexcept override;
+  void on_response(std::uint32_t request_id, int status, std::string_view padded,
+                   Now now) noexcept override;
+  void on_tick(Now now) noexcept override;
+  void on_resync(InstrumentId instrument, std::uint32_t epoch, Cause cause,
+                 Now now) noexcept override;
+
+  [[nodiscard]] const Counters& counters() const noexcept override { return counters_; }
+  [[nodiscard]] const BinanceCounts& counts(SymbolIndex index) const noexcept {
+    return instruments_[index].counts;
+  }
+  [[nodiscard]] bool live(SymbolIndex index) const noexcept { return instruments_[index].live; }
+  [[nodiscard]] InstrumentTerms terms(SymbolIndex index) const noexcept;
+
+ private:
+  struct Instrument {
+    Instrument(BinanceInstrument of, DepthJoin continuity)
+        : given(std::move(of)), join(std::move(continuity)) {}
+
+    BinanceInstrument given;
+    DepthJoin join;
+    bool open = false;  // the connection of its depth stream is, and its exponents are known
+    bool live = false;
+    bool failed = false;
+    unsigned attempts = 0;        // snapshots wanted since it was last live for long
+    std::uint32_t snapshots = 0;  // low part of the epoch
+    std::uint32_t epoch = 0;      // 0: none yet
+    std::int64_t live_since_ns = 0;
+    TradeIds trade_ids;
+    std::uint64_t newest_ticker = 0;
+    unsigned tickers_old = 0;
+    BinanceCounts counts;
+  };
+  struct Connection {
+    BinanceStreams streams;
+    bool open = false;
+    std::int64_t heard_ns = 0;
+    std::int64_t next_send_ns = 0;
+    std::vector<std::int64_t>
+        due_ns;  // of each batch: when to send it (again); never: acknowledged
+  };
+
+  // binance.cpp: messages
+  void take(ConnectionIndex connection, const BinanceMessage& message, Now now) noexcept;
+  void take_depth(SymbolIndex index, const BinanceMessage& message, Now now) noexcept;
+  void take_trade(SymbolIndex index, const BinanceMessage& message, Now now) noexcept;
+  void take_ticker(SymbolIndex index, const BinanceMessage& message, Now now) noexcept;
+  void refused(const BinanceMessage& message, DecodeStatus reason, Now now) noexcept;
+  void write_delta(Instrument& instrument, const DepthDelta& delta) noexcept;
+
+  // binance_books.cpp: snapshots, resyncs, states
+  [[nodiscard]] bool new_epoch(Instrument& instrument, Now now) noexcept;
+  void publish(SymbolIndex index, const DepthSnapshot& snapshot, Now now) noexcept;
+  void lose(SymbolIndex index, Cause cause, Now now) noexcept;
+  void want_snapshot(SymbolIndex index, Now now) noexcept;
+  void begin(SymbolIndex index, Cause cause, Now now) noexcept;
+  void widen(SymbolIndex index, const BinanceMessage& message) noexcept;
+  void take_snapshot(SymbolIndex index, std::string_view padded, Now now) noexcept;
+  void take_exchange_info(std::size_t chunk, int status, std::string_view padded, Now now) noexcept;
+  void request_due(Now now) noexcept;
+  void name_target(RestSchedule::Task task) noexcept;
+  void state(const Instrument& instrument, State state, Cause cause, Now now) noexcept;
+
+  // binance_connections.cpp
+  void send_batches(ConnectionIndex connection, Now now) noexcept;
+  void take_answer(const BinanceMessage& message, Now now) noexcept;
+  void watch_silence(ConnectionIndex connection, Now now) noexcept;
+
+  BinanceConfig config_;
+  RecordWriter& records_;
+  AdapterHost& host_;
+  BinanceSymbols symbols_;
+  BinanceDecoder decoder_;
+  BinanceMessage message_;
+  std::vector<Instrument> instruments_;
+  std::vector<Connection> connections_;
+  // Instruments of each exchangeInfo request; task = instruments + index here.
+  std::vector<std::vector<SymbolIndex>> info_chunks_;
+  RestSchedule rest_;
+  std::string target_;  // scratch of requests
+  std::int64_t next_look_ns_ = 0;
+  Counters counters_;
+};
+
+}  // namespace ringside::collector

@@ -1,0 +1,266 @@
+// BinanceAdapter: snapshots, resyncs, states, and the REST requests behind them.
+#include <algorithm>
+
+#include "collector/binance.hpp"
+#include "collector/binance_metadata.hpp"
+
+namespace ringside::collector {
+namespace {
+
+constexpr std::uint32_t epochs_max = 0xffff;  // of one generation
+constexpr int status_ok = 200;
+constexpr int status_banned = 418;
+constexpr int status_too_fast = 429;
+
+std::string_view rest_prefix(BinanceMarket market) {
+  switch (market) {
+    case BinanceMarket::Spot:
+    case BinanceMarket::SpotUs:
+      return "/api/v3/";
+    case BinanceMarket::UsdMargined:
+      return "/fapi/v1/";
+    case BinanceMarket::CoinMargined:
+      return "/dapi/v1/";
+  }
+  return "/";
+}
+
+void append_number(std::string& text, std::uint32_t number) {
+  char digits[10];
+  std::size_t count = 0;
+  do {
+    digits[count++] = static_cast<char>('0' + number % 10);
+    number /= 10;
+  } while (number != 0);
+  while (count != 0) text += digits[--count];
+}
+
+}  // namespace
+
+void BinanceAdapter::state(const Instrument& instrument, State state, Cause cause,
+                           Now now) noexcept {
+  records_.write_status(instrument.given.record, instrument.epoch, state, cause,
+                        {now.ticks, {}, false});
+}
+
+// False: they are used up until the collector's next start.
+bool BinanceAdapter::new_epoch(Instrument& instrument, Now now) noexcept {
+  if (instrument.snapshots == epochs_max) {
+    counters_.add(Count::EpochsExhausted);
+    instrument.open = false;
+    instrument.live = false;
+    state(instrument, State::Failed, Cause::ResyncLimit, now);
+    return false;
+  }
+  instrument.epoch = epoch_of(config_.generation, ++instrument.snapshots);
+  return true;
+}
+
+// A new epoch: terms, then the snapshot.
+void BinanceAdapter::publish(SymbolIndex index, const DepthSnapshot& snapshot, Now now) noexcept {
+  auto& instrument = instruments_[index];
+  if (!new_epoch(instrument, now)) return;
+  const Origin origin{now.ticks, snapshot.exchange, snapshot.exchange.value != 0};
+  records_.write_terms(instrument.given.record, instrument.epoch, terms(index), origin);
+  records_.write_snapshot(instrument.given.record, instrument.epoch, {snapshot.bids, snapshot.asks},
+                          {snapshot.last_update_id, flag_reference_sequence}, origin);
+  instrument.live = true;
+  instrument.failed = false;
+  instrument.live_since_ns = now.steady_ns;
+  ++instrument.counts.snapshots;
+  counters_.add(Count::BookSnapshots);
+}
+
+// The book is no longer to be trusted, from this message on.
+void BinanceAdapter::lose(SymbolIndex index, Cause cause, Now now) noexcept {
+  auto& instrument = instruments_[index];
+  if (!instrument.live) return;
+  instrument.live = false;
+  ++instrument.counts.gaps;
+  if (now.steady_ns - instrument.live_since_ns >= binance_settled_ns) instrument.attempts = 0;
+  state(instrument, State::Gap, cause, now);
+}
+
+void BinanceAdapter::want_snapshot(SymbolIndex index, Now now) noexcept {
+  auto& instrument = instruments_[index];
+  counters_.add(Count::Resyncs);
+  rest_.want(index, now.steady_ns);
+  if (++instrument.attempts <= binance_resync_attempts_max || instrument.failed) return;
+  instrument.failed = true;
+  counters_.add(Count::ResyncLimits);
+  state(instrument, State::Failed, Cause::ResyncLimit, now);
+}
+
+// The stream is open and its numbers can be read: from here on everything is buffered.
+void BinanceAdapter::begin(SymbolIndex index, Cause cause, Now now) noexcept {
+  auto& instrument = instruments_[index];
+  instrument.open = true;
+  instrument.live = false;
+  instrument.attempts = 0;
+  instrument.failed = false;
+  instrument.join.restart();
+  instrument.trade_ids.restart();
+  instrument.newest_ticker = 0;
+  // Trades and tickers come before the snapshot does: their units must be known.
+  if (!new_epoch(instrument, now)) return;
+  records_.write_terms(instrument.given.record, instrument.epoch, terms(index),
+                       {now.ticks, {}, false});
+  state(instrument, State::Syncing, cause, now);
+  if (config_.books) rest_.want(index, now.steady_ns);
+}
+
+// The venue has made its tick or step smaller: the next epoch has finer units.
+void BinanceAdapter::widen(SymbolIndex index, const BinanceMessage& message) noexcept {
+  const auto& units = symbols_.units(index);
+  symbols_.set_units(index, std::min(units.price, message.finer_price),
+                     std::min(units.quantity, message.finer_quantity));
+  // What is buffered is in the old units.
+  instruments_[index].join.restart();
+}
+
+void BinanceAdapter::on_resync(InstrumentId id, std::uint32_t epoch, Cause cause,
+                               Now now) noexcept {
+  const auto found = std::find_if(instruments_.begin(), instruments_.end(),
+                                  [&](const auto& each) { return each.given.id == id; });
+  if (found == instruments_.end()) return counters_.add(Count::ResyncsIgnored);
+  const auto index = static_cast<SymbolIndex>(found - instruments_.begin());
+  // Dropped records may have taken the newest epoch's terms with them: then the worker cannot
+  // know that epoch.
+  const bool old = epoch < found->epoch && cause != Cause::RecordsDropped;
+  if (old || !found->open || !config_.books) return counters_.add(Count::ResyncsIgnored);
+  if (!found->live) {  // under way: say so again
+    counters_.add(Count::ResyncsIgnored);
+    return state(*found, State::Syncing, cause, now);
+  }
+  lose(index, cause, now);
+  found->join.want_snapshot();
+  want_snapshot(index, now);
+}
+
+// --- REST ---------------------------------------------------------------------------------------
+
+void BinanceAdapter::name_target(RestSchedule::Task task) noexcept {
+  target_.assign(rest_prefix(config_.market));
+  if (task < instruments_.size()) {
+    target_ += "depth?symbol=";
+    target_ += instruments_[task].given.symbol;
+    target_ += "&limit=";
+    return append_number(target_, config_.snapshot_limit);
+  }
+  target_ += "exchangeInfo";
+  if (rule_of(config_.market) == BinanceRule::Futures) return;
+  const auto& chunk = info_chunks_[task - instruments_.size()];
+  if (chunk.size() == 1) {
+    target_ += "?symbol=";
+    target_ += instruments_[chunk.front()].given.symbol;
+    return;
+  }
+  target_ += "?symbols=%5B";  // ["A","B"], percent-encoded
+  for (const auto index : chunk) {
+    if (index != chunk.front()) target_ += ',';
+    target_ += "%22";
+    target_ += instruments_[index].given.symbol;
+    target_ += "%22";
+  }
+  target_ += "%5D";
+}
+
+void BinanceAdapter::request_due(Now now) noexcept {
+  while (const auto task = rest_.overdue(now.steady_ns)) {
+    counters_.add(Count::SnapshotTimeouts);
+    if (*task < instruments_.size()) {
+      want_snapshot(*task, now);
+    } else {
+      rest_.want(*task, now.steady_ns);
+    }
+  }
+  while (const auto due = rest_.next(now.steady_ns)) {
+    name_target(due->task);
+    if (!host_.request(due->request_id, target_)) {
+      counters_.add(Count::SendQueueFull);
+      return rest_.unsent(*due, now.steady_ns);
+    }
+    counters_.add(Count::RequestsSent);
+  }
+}
+
+void BinanceAdapter::on_response(std::uint32_t request_id, int status, std::string_view padded,
+                                 Now now) noexcept {
+  const auto answer = rest_.answered(request_id);
+  if (status == status_too_fast || status == status_banned) {
+    counters_.add(Count::RequestsRefused);
+    rest_.throttled(now.steady_ns);
+  } else if (status != status_ok) {
+    counters_.add(Count::RequestsFailed);
+  }
+  if (!answer || !answer->current) return counters_.add(Count::SnapshotsLate);
+  if (answer->task >= instruments_.size()) {
+    return take_exchange_info(answer->task - instruments_.size(), status, padded, now);
+  }
+  if (status == status_ok) return take_snapshot(answer->task, padded, now);
+  want_snapshot(answer->task, now);
+}
+
+void BinanceAdapter::take_snapshot(SymbolIndex index, std::string_view padded, Now now) noexcept {
+  auto& instrument = instruments_[index];
+  const auto status = decoder_.decode_snapshot(padded, index, message_);
+  if (status != DecodeStatus::Ok) {
+    counters_.add(count_of(status));
+    if (status == DecodeStatus::NumberTooFine) widen(index, message_);
+    return want_snapshot(index, now);
+  }
+  const DepthSnapshot snapshot{message_.ids.last, message_.exchange, message_.bids, message_.asks};
+  switch (instrument.join.on_snapshot(snapshot, now.steady_ns)) {
+    case SnapshotOutcome::Joined:
+      break;
+    case SnapshotOutcome::Held:
+      return;
+    case SnapshotOutcome::Stale:
+      counters_.add(Count::SnapshotsStale);
+      return want_snapshot(index, now);
+    case SnapshotOutcome::Unwanted:
+      return counters_.add(Count::SnapshotsLate);
+  }
+  counters_.add(Count::DeltasWhileSyncing, instrument.join.dropped_by_snapshot());
+  publish(index, snapshot, now);
+  if (!instrument.live) return;
+  for (std::size_t i = 0; i < instrument.join.buffered_count(); ++i) {
+    write_delta(instrument, instrument.join.buffered(i));
+  }
+  instrument.join.release_buffers();
+}
+
+void BinanceAdapter::take_exchange_info(std::size_t chunk, int status, std::string_view padded,
+                                        Now now) noexcept {
+  const auto task = static_cast<RestSchedule::Task>(instruments_.size() + chunk);
+  const auto learn = [&](const BinanceTerms& terms) {
+    const auto index = symbols_.find(terms.symbol);
+    if (index == no_symbol || symbols_.units(index).known) return;
+    symbols_.set_units(index, terms.price_exponent, terms.quantity_exponent);
+  };
+  bool refused = status >= 400 && status < 500;
+  if (status == status_ok && !read_exchange_info(padded, learn)) {
+    counters_.add(Count::MalformedJson);
+    refused = false;
+  }
+  bool missing = false;
+  for (const auto index : info_chunks_[chunk]) {
+    auto& instrument = instruments_[index];
+    if (instrument.open) continue;
+    if (!symbols_.units(index).known) {
+      missing = true;
+      if (status != status_ok && !refused) continue;
+      counters_.add(Count::UnknownSymbol);
+      state(instrument, State::Failed, Cause::UnknownSymbol, now);
+      continue;
+    }
+    for (const auto& connection : connections_) {
+      const auto& streams = connection.streams;
+      const bool begins = streams.begins && index - streams.first < streams.count;
+      if (begins && connection.open) begin(index, Cause::Starting, now);
+    }
+  }
+  if (missing) rest_.want(task, now.steady_ns);
+}
+
+}  // namespace ringside::collector
