@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "collector/counters.hpp"
 #include "ringside/event.hpp"
 
 namespace ringside::collector {
@@ -61,6 +62,8 @@ class Adapter {
   // Ignored when `epoch` is older than the instrument's.
   virtual void on_resync(InstrumentId instrument, std::uint32_t epoch, Cause cause,
                          Now now) noexcept = 0;
+
+  [[nodiscard]] virtual const Counters& counters() const noexcept = 0;
 };
 
 }  // namespace ringside::collector

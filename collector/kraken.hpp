@@ -76,7 +76,7 @@ class KrakenAdapter final : public Adapter {
   void on_resync(InstrumentId instrument, std::uint32_t epoch, Cause cause,
                  Now now) noexcept override;
 
-  [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
+  [[nodiscard]] const Counters& counters() const noexcept override { return counters_; }
 
  private:
   enum class Phase : std::uint8_t {

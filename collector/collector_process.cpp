@@ -1,0 +1,153 @@
+#include "collector/collector_process.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <random>
+
+#include "ipc/check.hpp"
+#include "ipc/placement.hpp"
+
+namespace ringside::collector {
+namespace {
+
+ipc::TelemetrySpec telemetry_of(const ipc::Deployment& deployment, const ipc::ProcessSpec& spec) {
+  ipc::TelemetrySpec telemetry;
+  telemetry.instance = deployment.instance;
+  telemetry.process = spec.name;
+  telemetry.role = "collector";
+  telemetry.group = deployment.memory.group;
+  telemetry.histograms = spec.threads.size() * 3;
+  return telemetry;
+}
+
+std::string state_directory(const ipc::Deployment& deployment, const ipc::ProcessSpec& spec) {
+  if (!spec.state_dir.empty()) return spec.state_dir;
+  return ipc::instance_path(deployment.instance) + "/." + spec.name + ".state";
+}
+
+// Threads before this process's in the file, so that cpu = "auto" spreads over all of them.
+std::size_t first_running_index(const ipc::Deployment& deployment, std::string_view name) {
+  std::size_t index = 0;
+  for (const auto& process : deployment.collectors) {
+    if (process.name == name) break;
+    index += process.threads.size();
+  }
+  return index;
+}
+
+}  // namespace
+
+CollectorProcess::CollectorProcess(const Config& config, std::string name)
+    : config_(config),
+      name_(std::move(name)),
+      spec_(config.deployment.collector(name_)),
+      number_(config.deployment.collector_number(name_)),
+      telemetry_(telemetry_of(config.deployment, spec_)),
+      registry_(state_directory(config.deployment, spec_), name_, number_) {
+  const auto& deployment = config_.deployment;
+  auto catalogue = ipc::catalogue_spec(deployment.memory.instruments_max);
+  catalogue.instance = deployment.instance;
+  catalogue.name = "catalogue." + name_;
+  catalogue.group = deployment.memory.group;
+  catalogue_segment_ = ipc::create_segment(catalogue);
+  catalogue_ = std::make_unique<ipc::CatalogueWriter>(catalogue_segment_);
+  for (const auto& fact : ipc::scheduling_facts()) telemetry_.fact(fact);
+  const auto allowed = ipc::allowed_cpus();
+  const auto first = first_running_index(deployment, name_);
+  for (std::size_t i = 0; i < spec_.threads.size(); ++i) {
+    auto running = std::make_unique<Running>();
+    running->thread = std::make_unique<CollectorThread>(CollectorThread::Options{
+        spec_.thread_name(i), deployment, spec_.threads[i], first + i, allowed, telemetry_});
+    threads_.push_back(std::move(running));
+  }
+  for (const auto& venue : config_.venues) {
+    if (venue.collector == name_) add_venue(venue);
+  }
+}
+
+CollectorProcess::~CollectorProcess() { stop(); }
+
+void CollectorProcess::add_venue(const VenueConfig& venue) {
+  auto& thread = *threads_[venue.thread]->thread;
+  const auto workers = config_.deployment.worker_threads();
+  VenueSession::Options options{
+      venue, {}, registry_.generation() & 0xffffu, std::random_device{}()};
+  for (const auto& symbol : venue.instruments) {
+    const auto id = registry_.id_of(venue.name, symbol);
+    const auto& worker =
+        venue.worker.empty() ? workers[id.ordinal() % workers.size()] : venue.worker;
+    const auto share = venue.instruments_per_connection;
+    const auto position = static_cast<std::uint32_t>(options.instruments.size());
+    options.instruments.push_back({symbol, id, thread.add_instrument(id, thread.ring_of(worker))});
+    catalogue_->append({id, share == 0 ? 0 : position / share, configured_terms(venue), venue.name,
+                        symbol, worker});
+  }
+  thread.add_venue(std::move(options));
+}
+
+void CollectorProcess::start() {
+  for (auto& running : threads_) {
+    running->handle = std::thread([this, entry = running.get()] {
+      try {
+        entry->thread->run(stop_);
+      } catch (const std::exception& error) {
+        entry->failure = error.what();
+        entry->failed.store(true, std::memory_order_release);  // P1: pairs with C1
+      }
+    });
+  }
+}
+
+void CollectorProcess::stop() noexcept {
+  stop_.store(true, std::memory_order_relaxed);  // a flag: nothing is read because of it
+  for (auto& running : threads_) {
+    if (running->handle.joinable()) running->handle.join();
+  }
+}
+
+bool CollectorProcess::ready() const noexcept {
+  return std::all_of(threads_.begin(), threads_.end(),
+                     [](const auto& running) { return running->thread->ready(); });
+}
+
+std::string CollectorProcess::failure() const {
+  for (const auto& running : threads_) {
+    if (running->failed.load(std::memory_order_acquire))
+      return running->failure;  // C1: pairs with P1
+  }
+  return {};
+}
+
+std::vector<std::string> CollectorProcess::degradations() const {
+  std::vector<std::string> lines;
+  for (const auto& degradation : ipc::TelemetryReader(telemetry_.segment()).degradations()) {
+    lines.push_back(degradation.line);
+  }
+  return lines;
+}
+
+void CollectorProcess::print(const Notice& notice) const {
+  const std::string venue = notice.venue.data();
+  if (notice.what == Notice::What::Opened) {
+    fmt::print(stderr, "ringside-collector {}: {} connection {} open\n", name_, venue,
+               notice.connection);
+    return;
+  }
+  fmt::print(stderr, "ringside-collector {}: {} connection {} closed: {}{}{}{}\n", name_, venue,
+             notice.connection, net::name_of(notice.reason),
+             notice.code == 0 ? "" : fmt::format(" ({})", notice.code),
+             notice.detail[0] == '\0' ? "" : ": ", notice.detail.data());
+}
+
+void CollectorProcess::on_tick() {
+  const auto now = ipc::now_ticks();
+  telemetry_.on_tick(now);
+  catalogue_segment_.beat(now);
+  Notice notice;
+  for (auto& running : threads_) {
+    while (running->thread->notices().take(notice)) print(notice);
+  }
+}
+
+}  // namespace ringside::collector

@@ -1,0 +1,238 @@
+#include "collector/collector_thread.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "ipc/check.hpp"
+#include "ipc/placement.hpp"
+
+namespace ringside::collector {
+namespace {
+
+// Visited as (prefix, name, value), in the same order each time: names are made into text only
+// once, values are copied ever after.
+template <typename Visit>
+void each_record_count(const RecordCounters& counters, Visit visit) {
+  visit("", "records_written", counters.records_written);
+  visit("", "records_dropped", counters.records_dropped);
+  visit("", "instruments_dropped", counters.instruments_dropped);
+  visit("", "losses_named", counters.losses_named);
+}
+
+template <typename Visit>
+void each_session_count(VenueSession& session, Visit visit) {
+  const auto& connections = session.connection_counters();
+  visit("", "connections_opened", connections.opened);
+  visit("", "frames", connections.messages);
+  visit("", "frame_bytes", connections.bytes);
+  for (std::size_t i = 1; i < net::close_reason_count; ++i) {
+    visit("closed_", net::name_of(static_cast<net::CloseReason>(i)), connections.closed[i]);
+  }
+  for (std::size_t i = 0; i < counts; ++i) {
+    visit("", name_of(static_cast<Count>(i)), session.adapter().counters().values[i]);
+  }
+}
+
+}  // namespace
+
+CollectorThread::CollectorThread(Options options)
+    : options_(std::move(options)),
+      records_(options_.deployment.memory.instruments_max),
+      stages_(options_.telemetry, options_.name) {
+  make_links();
+}
+
+void CollectorThread::make_links() {
+  const auto& deployment = options_.deployment;
+  const int cpu = options_.placement.cpu != ipc::cpu_auto
+                      ? options_.placement.cpu
+                      : ipc::auto_cpu(options_.running_index, options_.allowed_cpus);
+  for (const auto& worker : deployment.worker_threads()) {
+    auto link = std::make_unique<WorkerLink>();
+    link->worker = worker;
+    link->ring_name = fmt::format("spsc.{}.{}", options_.name, worker);
+    auto spec = ipc::spsc_spec(deployment.memory.spsc_slots);
+    spec.instance = deployment.instance;
+    spec.name = link->ring_name;
+    spec.huge_dir = deployment.memory.huge_pages;
+    spec.group = deployment.memory.group;
+    const int node =
+        options_.placement.node != ipc::node_auto ? options_.placement.node : ipc::node_of_cpu(cpu);
+    spec.before_touch = [&](std::span<std::byte> memory) {
+      if (const auto lost = ipc::bind_to_node(memory, node, link->ring_name))
+        options_.telemetry.degradation(*lost);
+    };
+    spec.after_touch = [&](std::span<std::byte> memory) {
+      if (!deployment.memory.lock) return;
+      if (const auto lost = ipc::lock_memory(memory, link->ring_name))
+        options_.telemetry.degradation(*lost);
+    };
+    link->ring = ipc::create_segment(spec);
+    if (!link->ring.degradation().empty())
+      options_.telemetry.degradation({link->ring.degradation()});
+    options_.telemetry.fact({link->ring_name,
+                             deployment.memory.huge_pages.empty() ? "small pages" : "huge pages",
+                             link->ring.geometry().huge_pages() ? "huge pages" : "small pages",
+                             fmt::format("{} slots, node {}", deployment.memory.spsc_slots, node)});
+    link->writer = ipc::SpscWriter(link->ring);
+    records_.add_ring(link->writer);
+    links_.push_back(std::move(link));
+  }
+}
+
+RingIndex CollectorThread::ring_of(const std::string& worker) const {
+  for (RingIndex i = 0; i < links_.size(); ++i) {
+    if (links_[i]->worker == worker) return i;
+  }
+  RINGSIDE_CHECK(false);
+  return 0;
+}
+
+void CollectorThread::add_venue(VenueSession::Options options) {
+  for (const auto& instrument : options.instruments)
+    owners_.push_back({instrument.id, plans_.size()});
+  plans_.push_back(std::move(options));
+}
+
+void CollectorThread::place() {
+  ipc::name_current_thread(options_.name);
+  const bool chosen = options_.placement.cpu != ipc::cpu_auto;
+  const int cpu = chosen ? options_.placement.cpu
+                         : ipc::auto_cpu(options_.running_index, options_.allowed_cpus);
+  const auto pinned = ipc::pin_current_thread(cpu, options_.allowed_cpus);
+  if (!pinned.ok() && chosen) {
+    throw std::runtime_error(fmt::format("thread {}: {}", options_.name, pinned.error));
+  }
+  options_.telemetry.fact({options_.name + " cpu", chosen ? std::to_string(cpu) : "auto",
+                           pinned.ok() ? std::to_string(pinned.cpu) : "not pinned", pinned.error});
+}
+
+void CollectorThread::make_counters() {
+  const auto add = [this](const std::string& owner) {
+    return [this, owner](std::string_view prefix, std::string_view name, std::uint64_t) {
+      counters_.push_back(options_.telemetry.counter(fmt::format("{}.{}{}", owner, prefix, name)));
+    };
+  };
+  each_record_count(records_.counters(), add(options_.name));
+  for (std::size_t i = 0; i < sessions_.size(); ++i) {
+    const auto number = i == 0 ? "" : fmt::format("-{}", i);
+    each_session_count(*sessions_[i],
+                       add(fmt::format("{}.{}{}", options_.name, sessions_[i]->venue(), number)));
+  }
+}
+
+void CollectorThread::copy_counters() noexcept {
+  std::size_t at = 0;
+  const auto copy = [&](std::string_view, std::string_view, std::uint64_t value) {
+    auto& counter = counters_[at++];
+    counter.add(value - counter.value());
+  };
+  each_record_count(records_.counters(), copy);
+  for (auto& session : sessions_) each_session_count(*session, copy);
+}
+
+void CollectorThread::run(const std::atomic<bool>& stop) {
+  place();
+  net::LoopOptions loop_options;
+  const bool spin = options_.deployment.wait == ipc::WaitMode::Spin;
+  loop_options.wait = spin ? net::WaitMode::Spin : net::WaitMode::Adaptive;
+  loop_options.clock = ipc::now_ticks;
+  loop_ = std::make_unique<net::Loop>(loop_options);
+  options_.telemetry.fact(
+      {options_.name + " network", "io_uring", loop_->backend_name(), loop_->fallback_line()});
+  if (!loop_->fallback_line().empty()) {
+    options_.telemetry.degradation({fmt::format("{}: {}", options_.name, loop_->fallback_line())});
+  }
+  for (auto& plan : plans_) {
+    sessions_.push_back(std::make_unique<VenueSession>(*loop_, std::move(plan), records_, stages_,
+                                                       SessionHooks{this, batch_end, &notices_}));
+  }
+  make_counters();
+  for (auto& session : sessions_) session->start();
+  ready_.store(true, std::memory_order_release);   // P1: pairs with C1
+  while (!stop.load(std::memory_order_relaxed)) {  // a flag: nothing is read because of it
+    loop_->run_once(tick_ns);
+    if (loop_->steady_ns() >= next_tick_ns_) tick();
+  }
+  for (auto& session : sessions_) session->stop();
+  const auto until = loop_->steady_ns() + goodbye_ns_max;
+  const auto all_done = [&] {
+    return std::all_of(sessions_.begin(), sessions_.end(),
+                       [](const auto& session) { return session->done(); });
+  };
+  while (!all_done() && loop_->steady_ns() < until) loop_->run_once(tick_ns);
+  publish();
+  sessions_.clear();  // before the loop they live on
+  loop_.reset();
+}
+
+void CollectorThread::batch_end(void* context) noexcept {
+  static_cast<CollectorThread*>(context)->publish();
+}
+
+void CollectorThread::publish() noexcept {
+  const bool adaptive = options_.deployment.wait == ipc::WaitMode::Adaptive;
+  const auto now = loop_->now();
+  for (RingIndex i = 0; i < links_.size(); ++i) {
+    if (!records_.pending(i)) continue;
+    const auto visibility =
+        adaptive ? ipc::Visibility::BeforeWakeCheck : ipc::Visibility::Eventually;
+    const unsigned published = records_.publish(i, now, visibility);
+    if (published != 0 && adaptive) links_[i]->cursor.wake_if_parked();
+  }
+  stages_.published(now);
+}
+
+void CollectorThread::tick() noexcept {
+  const auto now_ns = loop_->steady_ns();
+  next_tick_ns_ = now_ns + tick_ns;
+  const auto now = loop_->now();
+  for (auto& link : links_) {
+    link->ring.beat(now);
+    look_for_worker(*link, now_ns);
+    take_requests(*link);
+  }
+  for (auto& session : sessions_) session->on_tick();
+  publish();
+  if (now_ns < next_counters_ns_) return;
+  next_counters_ns_ = now_ns + counters_period_ns;
+  copy_counters();
+}
+
+// A worker's cursor segment comes, goes and comes again; each time it is attached anew. Until there
+// is one, the ring fills once and then drops: the worker begins with new snapshots anyway.
+void CollectorThread::look_for_worker(WorkerLink& link, std::int64_t now_ns) noexcept {
+  if (now_ns < link.next_look_ns) return;
+  link.next_look_ns = now_ns + worker_look_ns;
+  if (link.cursor_segment.mapped() && link.cursor_segment.writer_alive()) {
+    if (!link.cursor.bound() && link.cursor.bind(link.ring_name, link.ring)) {
+      link.writer.set_read_position_source(link.cursor.read_position());
+    }
+    return;
+  }
+  ipc::Segment found;
+  const auto status = ipc::attach_segment(options_.deployment.instance, "cursor." + link.worker,
+                                          ipc::SegmentKind::Cursor, found);
+  if (status != ipc::AttachStatus::Ok) return;
+  link.writer.set_read_position_source(nullptr);
+  link.cursor = {};
+  link.cursor_segment = std::move(found);
+  link.cursor = ipc::CursorReader(link.cursor_segment);
+}
+
+void CollectorThread::take_requests(WorkerLink& link) noexcept {
+  for (unsigned i = 0; i < requests_a_tick; ++i) {
+    const auto request = link.cursor.poll_request();
+    if (!request) return;
+    const auto owner = std::find_if(owners_.begin(), owners_.end(), [&](const Owner& entry) {
+      return entry.instrument == request->instrument;
+    });
+    if (owner == owners_.end()) continue;  // of an instrument that the file no longer names
+    sessions_[owner->session]->adapter().on_resync(
+        request->instrument, request->epoch, request->cause, {loop_->now(), loop_->steady_ns()});
+  }
+}
+
+}  // namespace ringside::collector
