@@ -315,7 +315,10 @@ bool look_for_predecessor(const std::string& path, Predecessor& found) {
     found.backing_path.clear();
     return true;
   }
-  if (!take_writer_lock(file.get())) refuse_running(path, file.get());
+  if (writer_lock_held(file.get())) refuse_running(path, file.get());
+  if (!take_succession_lock(file.get())) {
+    fail(EBUSY, path + " is being taken over by another process at this moment");
+  }
   if (!leads_to(path, file.get())) return false;
   if (!found.backing_path.empty() && !is_hugetlbfs(file.get())) found.backing_path.clear();
   alignas(SegmentHeader) std::array<std::byte, sizeof(SegmentHeader)> page{};

@@ -60,18 +60,33 @@ bool is_valid_name(std::string_view name) noexcept {
   });
 }
 
-bool take_writer_lock(int fd) noexcept {
-  struct flock whole {};
-  whole.l_type = F_WRLCK;
-  whole.l_whence = SEEK_SET;
-  return ::fcntl(fd, F_OFD_SETLK, &whole) == 0;  // NOLINT
+namespace {
+
+constexpr off_t writer_lock_byte = 0;
+constexpr off_t succession_lock_byte = 1;
+
+struct flock byte_lock(short type, off_t byte) noexcept {
+  struct flock lock {};
+  lock.l_type = type;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = byte;
+  lock.l_len = 1;
+  return lock;
 }
 
+bool take_lock(int fd, off_t byte) noexcept {
+  auto lock = byte_lock(F_WRLCK, byte);
+  return ::fcntl(fd, F_OFD_SETLK, &lock) == 0;  // NOLINT
+}
+
+}  // namespace
+
+bool take_writer_lock(int fd) noexcept { return take_lock(fd, writer_lock_byte); }
+bool take_succession_lock(int fd) noexcept { return take_lock(fd, succession_lock_byte); }
+
 bool writer_lock_held(int fd) noexcept {
-  struct flock probe {};
   // A read lock conflicts with the writer's and with nothing else.
-  probe.l_type = F_RDLCK;
-  probe.l_whence = SEEK_SET;
+  auto probe = byte_lock(F_RDLCK, writer_lock_byte);
   if (::fcntl(fd, F_OFD_GETLK, &probe) != 0) return false;  // NOLINT
   return probe.l_type != F_UNLCK;
 }
@@ -140,8 +155,9 @@ bool remove_if_dead(const std::string& path) {
   const FileDescriptor file(
       ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));  // NOLINT
   if (!file.open()) return !target.empty() && errno == ENOENT && ::unlink(path.c_str()) == 0;
-  // Taken, not probed: from here on no creator can build upon this file.
-  if (!take_writer_lock(file.get()) || !leads_to(path, file.get())) return false;
+  // From here on nobody else takes this file over.
+  if (!take_succession_lock(file.get()) || writer_lock_held(file.get())) return false;
+  if (!leads_to(path, file.get())) return false;
   if (::unlink(path.c_str()) != 0) return false;
   if (!target.empty() && is_hugetlbfs(file.get())) ::unlink(target.c_str());
   return true;

@@ -47,10 +47,12 @@ class MappableFile {
 // Letters, digits and ".-_", not starting with a dot, at most name_bytes_max.
 bool is_valid_name(std::string_view name) noexcept;
 
-// Takes the writer's lock. False: another open file holds it.
-[[nodiscard]] bool take_writer_lock(int fd) noexcept;
-// Whether another open file description holds the writer's lock.
-[[nodiscard]] bool writer_lock_held(int fd) noexcept;
+// Two locks a file, a byte each. The first says that its writer lives. The second is held only by
+// whoever takes over or removes a dead writer's file: with one lock for both, a reader that
+// attached at that moment would believe the dead writer alive.
+[[nodiscard]] bool take_writer_lock(int fd) noexcept;  // false: another open file holds it
+[[nodiscard]] bool writer_lock_held(int fd) noexcept;  // by another open file
+[[nodiscard]] bool take_succession_lock(int fd) noexcept;
 
 bool is_hugetlbfs(int fd) noexcept;
 // Whether the path leads to the open file.

@@ -3,12 +3,19 @@
 
 #include <atomic>
 #include <barrier>
+#include <random>
 #include <thread>
 
 #include "ipc/cursor.hpp"
 
 namespace ringside::ipc {
 namespace {
+
+// Moves one side against the other, so that every alignment of the two comes up.
+void stagger(std::mt19937_64& random, std::uint64_t most) {
+  std::atomic<std::uint64_t> steps{random() % most};
+  while (steps.load(std::memory_order_relaxed) != 0) steps.fetch_sub(1, std::memory_order_relaxed);
+}
 
 // One ring and its cursor, bound on both sides.
 struct Bound {
@@ -52,7 +59,8 @@ struct Bound {
 //   no                     | yes        allowed: the collector wakes it
 //   no                     | no         forbidden: the record would lie there until the timeout
 TEST(CursorLitmus, WorkerAndCollectorCannotBothMissEachOther) {
-  constexpr int rounds = 20'000;
+  constexpr int rounds = 50'000;
+  constexpr std::uint64_t seed = 20261121;
   Bound sides;
   ASSERT_TRUE(sides.is_bound);
   const auto& parked = sides.cursor.header().kind_words[cursor_word_parked].value;
@@ -62,8 +70,10 @@ TEST(CursorLitmus, WorkerAndCollectorCannotBothMissEachOther) {
   int both_missed = 0;
 
   std::thread worker([&] {
+    std::mt19937_64 random(seed);
     for (int round = 0; round < rounds; ++round) {
       turn.arrive_and_wait();
+      stagger(random, 40);
       (void)sides.worker.park([&] {
         worker_saw = sides.ring_reader.ready_before_park();
         return true;
