@@ -27,6 +27,10 @@ void each_session_count(VenueSession& session, Visit visit) {
   visit("", "connections_opened", connections.opened);
   visit("", "frames", connections.messages);
   visit("", "frame_bytes", connections.bytes);
+  const auto rest = session.rest_counters();
+  visit("rest_", "answers", rest.answers);
+  visit("rest_", "failures", rest.failures);
+  visit("rest_", "refused_full", rest.refused_full);
   for (std::size_t i = 1; i < net::close_reason_count; ++i) {
     visit("closed_", net::name_of(static_cast<net::CloseReason>(i)), connections.closed[i]);
   }

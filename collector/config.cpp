@@ -46,6 +46,8 @@ constexpr std::array venue_keys{
            "What of it."},
     KeyDoc{"depth", "integer", "the venue's default", "1 to 5000 levels a side",
            "Depth of the book to subscribe."},
+    KeyDoc{"layout", "string", "the venue's own", "split, single",
+           "Binance futures: depth and trades over /public and /market, or all over /stream."},
     KeyDoc{"instruments_per_connection", "integer", "the venue's limit", "1 to 1024",
            "Sharding: at most this many share one connection."},
     KeyDoc{"no_data_ms", "integer", "10000", "1000 to 600000 ms",
@@ -162,6 +164,11 @@ VenueConfig venue_of(const toml::table& root, const Origin& origin) {
   if (venue.name.starts_with("kraken") && venue.depth != 0 &&
       std::find(kraken_depths.begin(), kraken_depths.end(), venue.depth) == kraken_depths.end()) {
     table.fail("depth", "Kraken offers 10, 25, 100, 500 and 1000");
+  }
+  if (table.has("layout")) {
+    static constexpr std::array<std::string_view, 2> layouts{"split", "single"};
+    if (!venue.name.starts_with("binance")) table.fail("layout", "is for the Binance venues only");
+    venue.layout = table.choice("layout", "", layouts);
   }
   venue.instruments_per_connection =
       static_cast<std::uint32_t>(table.integer("instruments_per_connection", {0, 1, 1024}));

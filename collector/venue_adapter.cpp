@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "collector/binance.hpp"
 #include "collector/kraken.hpp"
 #include "net/url.hpp"
 
@@ -29,9 +30,35 @@ std::unique_ptr<Adapter> make_kraken(AdapterContext context) {
   return std::make_unique<KrakenAdapter>(std::move(config), context.records, context.host);
 }
 
+std::unique_ptr<Adapter> make_binance(AdapterContext context, BinanceMarket market) {
+  const auto& venue = context.venue;
+  auto config = BinanceConfig::for_market(market);
+  for (auto& instrument : context.instruments) {
+    BinanceInstrument given;
+    given.symbol = std::move(instrument.symbol);
+    given.id = instrument.id;
+    given.record = instrument.record;
+    config.instruments.push_back(std::move(given));
+  }
+  config.trades = venue.channels.trade;
+  config.books = venue.channels.book;
+  config.bbos = venue.channels.bbo;
+  if (!venue.layout.empty()) {
+    config.layout =
+        venue.layout == "split" ? BinanceLayout::PublicAndMarket : BinanceLayout::OneStream;
+  }
+  config.instruments_per_connection = venue.instruments_per_connection;
+  if (venue.depth != 0) config.snapshot_limit = venue.depth;
+  config.generation = context.generation;
+  config.seed = context.seed;
+  return std::make_unique<BinanceAdapter>(std::move(config), context.records, context.host);
+}
+
 }  // namespace
 
 std::unique_ptr<Adapter> make_adapter(AdapterContext context) {
+  if (const auto market = binance_market(context.venue.name))
+    return make_binance(std::move(context), *market);
   if (context.venue.name == "kraken") return make_kraken(std::move(context));
   throw ipc::ConfigError(
       fmt::format("[[venue]] name = \"{}\": this venue cannot be collected live; use it "
@@ -41,10 +68,9 @@ std::unique_ptr<Adapter> make_adapter(AdapterContext context) {
 
 InstrumentTerms configured_terms(const VenueConfig& venue) {
   InstrumentTerms terms;
-  terms.depth = venue.depth;
   if (venue.name.starts_with("kraken")) {
     terms.checksum = ChecksumRule::Kraken;
-    if (terms.depth == 0) terms.depth = kraken_depth_default;
+    terms.depth = venue.depth == 0 ? kraken_depth_default : venue.depth;
   }
   return terms;
 }

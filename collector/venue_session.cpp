@@ -11,6 +11,9 @@ VenueSession::VenueSession(net::Loop& loop, Options options, RecordWriter& recor
     tls_ = std::make_unique<net::TlsContext>(
         net::TlsContext::client({venue_.tls_ca, venue_.insecure_for_tests}));
   }
+  if (!venue_.rest.empty()) {
+    rest_ = std::make_unique<RestLine>(loop_, venue_.rest, tls_.get(), on_answer, this);
+  }
   adapter_ = make_adapter(
       {venue_, std::move(options.instruments), options.generation, options.seed, records, *this});
   for (ConnectionIndex i = 0; i < adapter_->connection_count(); ++i)
@@ -49,6 +52,7 @@ void VenueSession::start() noexcept {
 
 void VenueSession::stop() noexcept {
   stopping_ = true;
+  if (rest_) rest_->stop();
   for (auto& connection : connections_) {
     if (connection->retry.armed()) loop_.disarm(connection->retry);
     if (!connection->client->closed()) connection->client->close(1001);
@@ -71,7 +75,9 @@ bool VenueSession::send(ConnectionIndex index, std::string_view text) noexcept {
   return false;
 }
 
-bool VenueSession::request(std::uint32_t, std::string_view) noexcept { return false; }
+bool VenueSession::request(std::uint32_t request_id, std::string_view target) noexcept {
+  return rest_ != nullptr && rest_->request(request_id, target);
+}
 
 void VenueSession::reconnect(ConnectionIndex index) noexcept {
   auto& client = *connections_[index]->client;
@@ -129,6 +135,13 @@ void VenueSession::on_close(void* context, net::CloseReason reason, std::uint16_
   const auto wait_ns =
       connection.backoff.next_ns(connection.client->retry_after_s() * 1'000'000'000);
   session.loop_.arm(connection.retry, steady_ns + wait_ns);
+}
+
+void VenueSession::on_answer(void* context, const RestAnswer& answer) noexcept {
+  auto& session = *static_cast<VenueSession*>(context);
+  const auto ticks = answer.status == 0 ? session.loop_.now() : answer.received;
+  session.adapter_->on_response(answer.request_id, answer.status, answer.body, session.now(ticks));
+  session.hooks_.on_batch_end(session.hooks_.context);
 }
 
 void VenueSession::on_retry(void* context) noexcept {

@@ -13,6 +13,7 @@
 
 #include "collector/adapter.hpp"
 #include "collector/notices.hpp"
+#include "collector/rest_line.hpp"
 #include "collector/stages.hpp"
 #include "collector/venue_adapter.hpp"
 #include "net/backoff.hpp"
@@ -63,6 +64,10 @@ class VenueSession final : public AdapterHost {
   [[nodiscard]] const std::string& venue() const noexcept { return venue_.name; }
   [[nodiscard]] const ConnectionCounters& connection_counters() const noexcept { return counters_; }
 
+  [[nodiscard]] RestCounters rest_counters() const noexcept {
+    return rest_ ? rest_->counters() : RestCounters{};
+  }
+
   [[nodiscard]] bool send(ConnectionIndex connection, std::string_view text) noexcept override;
   [[nodiscard]] bool request(std::uint32_t request_id, std::string_view target) noexcept override;
   void reconnect(ConnectionIndex connection) noexcept override;
@@ -85,6 +90,7 @@ class VenueSession final : public AdapterHost {
   static void on_close(void* context, net::CloseReason reason, std::uint16_t code,
                        std::string_view detail) noexcept;
   static void on_retry(void* context) noexcept;
+  static void on_answer(void* context, const RestAnswer& answer) noexcept;
   void add_connection(ConnectionIndex index, std::uint64_t seed);
   [[nodiscard]] Now now(Ticks ticks) const noexcept { return {ticks, loop_.steady_ns()}; }
 
@@ -93,6 +99,7 @@ class VenueSession final : public AdapterHost {
   Stages& stages_;
   SessionHooks hooks_;
   std::unique_ptr<net::TlsContext> tls_;
+  std::unique_ptr<RestLine> rest_;  // null: the venue needs none
   std::unique_ptr<Adapter> adapter_;
   std::vector<std::unique_ptr<Connection>> connections_;
   ConnectionCounters counters_;
