@@ -83,8 +83,9 @@ void ResyncSchedule::want(InstrumentIndex instrument, SourceIndex source, std::u
 
 void ResyncSchedule::acknowledged(InstrumentIndex instrument, Ticks now) noexcept {
   Entry& entry = entries_[instrument];
-  if (entry.stage == Stage::Wanted) set_stage(entry, Stage::None);
-  if (entry.stage != Stage::Asked) return;
+  if (entry.stage == Stage::None || entry.stage == Stage::Acknowledged) return;
+  // What the ring dropped may be the very snapshot that this status announced: ask all the same.
+  if (entry.stage == Stage::Wanted && entry.cause == Cause::RecordsDropped) return;
   set_stage(entry, Stage::Acknowledged);
   entry.asked = now;
 }

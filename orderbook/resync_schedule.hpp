@@ -64,7 +64,7 @@ class ResyncSchedule {
   // one is out, has come and was no good either.
   void want(InstrumentIndex instrument, SourceIndex source, std::uint32_t epoch, Cause cause,
             Ticks now) noexcept;
-  // The collector is fetching a snapshot.
+  // The collector is fetching a snapshot, asked or by itself.
   void acknowledged(InstrumentIndex instrument, Ticks now) noexcept;
   // The book is whole and good.
   void settled(InstrumentIndex instrument, Ticks now) noexcept;

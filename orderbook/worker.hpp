@@ -93,8 +93,9 @@ class Worker {
   void source_drops(SourceIndex source, std::uint64_t drops, Ticks now) noexcept;
   // An instrument that will come from this ring (its catalogue says so): listed from now on.
   void expect(InstrumentId instrument, SourceIndex source, Ticks now) noexcept;
-  // A new snapshot of everything known from this ring, whatever its epoch.
-  void resync_all(SourceIndex source, Cause cause, Ticks now) noexcept;
+  // For a ring that was joined in the middle: asks for all its instruments that have no whole book
+  // and are not asked for yet, whatever their epoch.
+  void resync_missing(SourceIndex source, Ticks now) noexcept;
 
   // --- Records and time ---
 

@@ -51,12 +51,12 @@ void Worker::expect(InstrumentId instrument, SourceIndex source, Ticks now) noex
   if (instrument_of(source, instrument, now) == nullptr) ++counters_.instruments_over_limit;
 }
 
-void Worker::resync_all(SourceIndex source, Cause cause, Ticks now) noexcept {
-  for (Instrument& instrument : instruments_) {
-    if (instrument.source != source) continue;
-    instrument.tracked.abandon();
-    resyncs_.want(index_of(instrument), source, epoch_any, cause, now);
-    refresh_state(instrument, now);
+void Worker::resync_missing(SourceIndex source, Ticks now) noexcept {
+  for (const Instrument& instrument : instruments_) {
+    const InstrumentIndex index = index_of(instrument);
+    if (instrument.source != source || resyncs_.open(index)) continue;
+    if (instrument.tracked.phase() != TrackedBook::Phase::Empty) continue;
+    resyncs_.want(index, source, epoch_any, Cause::Starting, now);
   }
 }
 

@@ -96,6 +96,15 @@ TEST_F(WorkerSources, LostTermsOfANewerEpochAreNamedInTheRequest) {
   EXPECT_EQ(script_.requests(), (Requests{{eth, epoch2, Cause::RecordsDropped}}));
 }
 
+TEST_F(WorkerSources, AStatusSaidAgainBehindALossDoesNotCallOffTheRequest) {
+  script_.worker.expect(eth, 0, script_.now);
+  script_.worker.source_drops(0, 3, script_.now);
+  script_.take(loss_of(eth, true, 3));
+  // Its snapshot, which followed this status, was among what was dropped.
+  script_.take(status_of(eth, State::Syncing, Cause::Starting));
+  EXPECT_EQ(script_.requests(), (Requests{{eth, epoch_any, Cause::RecordsDropped}}));
+}
+
 // --- Collectors that go ---
 
 TEST_F(WorkerSources, ADeadCollectorTakesDownItsInstrumentsOnly) {
@@ -134,7 +143,7 @@ TEST_F(WorkerSources, AnExpectedInstrumentIsListedBeforeItsFirstRecord) {
 TEST_F(WorkerSources, ARestartedWorkerAsksForEverythingWhateverItsEpoch) {
   script_.worker.expect(btc, 0, script_.now);
   script_.worker.expect(eth, 0, script_.now);
-  script_.worker.resync_all(0, Cause::Starting, script_.now);
+  script_.worker.resync_missing(0, script_.now);
   EXPECT_EQ(script_.requests(),
             (Requests{{btc, epoch_any, Cause::Starting}, {eth, epoch_any, Cause::Starting}}));
 }
@@ -231,7 +240,7 @@ TEST_F(WorkerSources, ConcurrentResyncsOfOneRingAreLimitedAndAllComeToPass) {
   for (std::uint32_t i = 0; i < instruments; ++i) {
     script.worker.expect(InstrumentId::of(0, i), 0, script.now);
   }
-  script.worker.resync_all(0, Cause::Starting, script.now);
+  script.worker.resync_missing(0, script.now);
   std::vector<int> asked(instruments, 0);
   std::size_t out = 0;
   while (out < instruments) {

@@ -1,0 +1,54 @@
+#include "orderbook/ring_input.hpp"
+
+#include <utility>
+
+namespace ringside::orderbook {
+
+RingInput::RingInput(std::string instance, std::string ring_name)
+    : instance_(std::move(instance)), name_(std::move(ring_name)) {}
+
+RingInput::Event RingInput::look(ipc::CursorWriter& cursor, UtcNs cursor_created, Ticks now,
+                                 const ipc::LivenessBounds& bounds) noexcept {
+  if (!attached()) return attach(cursor, cursor_created);
+  const bool lives = segment_.liveness(now, bounds) == ipc::Liveness::Alive && !reader_.corrupt();
+  if (lives != alive_) {
+    alive_ = lives;
+    return lives ? Event::CameBack : Event::Died;
+  }
+  return lives ? Event::None : attach(cursor, cursor_created);
+}
+
+RingInput::Event RingInput::attach(ipc::CursorWriter& cursor, UtcNs cursor_created) noexcept {
+  ipc::Segment found;
+  const auto status = ipc::attach_segment(instance_, name_, ipc::SegmentKind::Spsc, found, nullptr,
+                                          ipc::Prefault::Yes);
+  if (status != ipc::AttachStatus::Ok) {
+    const bool passing = ipc::is_attached(status) || status == ipc::AttachStatus::Absent ||
+                         status == ipc::AttachStatus::Initialising;
+    if (passing || refused_) return Event::None;
+    refused_ = true;
+    return Event::Refused;
+  }
+  // The one we have, dead or corrupt: only another generation helps.
+  if (attached() && found.geometry().generation == segment_.geometry().generation) {
+    return Event::None;
+  }
+  ipc::SpscReader reader(found);
+  const bool ours_from_the_start = found.geometry().created > cursor_created;
+  if (!ours_from_the_start) reader.move_to_head();
+  segment_ = std::move(found);
+  reader_ = reader;
+  const auto entry = cursor.bind(name_, segment_, reader_);
+  if (!entry || reader_.corrupt()) {
+    segment_ = {};
+    reader_ = {};
+    if (std::exchange(refused_, true)) return Event::None;
+    return Event::Refused;
+  }
+  cursor_entry_ = *entry;
+  alive_ = true;
+  refused_ = false;
+  return ours_from_the_start ? Event::AttachedAtStart : Event::AttachedAtHead;
+}
+
+}  // namespace ringside::orderbook

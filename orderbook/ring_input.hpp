@@ -1,0 +1,61 @@
+// One collector thread's ring as a worker thread sees it: absent, attached, dead, or attached anew
+// because the collector came back. All that enters the kernel is in look(), which the worker calls
+// off its hot path.
+//
+// Threads: the worker's. Bounded by: one attempt to attach each look. Fails by: Event; a ring that
+// cannot be used is left alone until there is another generation of it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "ipc/cursor.hpp"
+#include "ipc/segment.hpp"
+#include "ipc/spsc_ring.hpp"
+
+namespace ringside::orderbook {
+
+class RingInput {
+ public:
+  enum class Event : std::uint8_t {
+    None = 0,
+    AttachedAtStart,  // from its very first record on
+    AttachedAtHead,   // passing over what an earlier worker may have read or missed
+    Died,             // the collector has ended or hangs
+    CameBack,         // it only hung
+    Refused,          // there is a ring, but not one of ours
+  };
+
+  RingInput(std::string instance, std::string ring_name);
+
+  // The reader publishes its position in the cursor segment: it stays where it is.
+  RingInput(const RingInput&) = delete;
+  RingInput& operator=(const RingInput&) = delete;
+  RingInput(RingInput&&) = delete;
+
+  // `cursor_created`: a ring that is older may have been read by an earlier worker.
+  [[nodiscard]] Event look(ipc::CursorWriter& cursor, UtcNs cursor_created, Ticks now,
+                           const ipc::LivenessBounds& bounds) noexcept;
+
+  [[nodiscard]] bool attached() const noexcept { return segment_.mapped(); }
+  [[nodiscard]] bool alive() const noexcept { return alive_; }
+  [[nodiscard]] ipc::SpscReader& reader() noexcept { return reader_; }
+  [[nodiscard]] const ipc::SpscReader& reader() const noexcept { return reader_; }
+  // Of the cursor segment, while attached.
+  [[nodiscard]] std::uint32_t cursor_entry() const noexcept { return cursor_entry_; }
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+
+ private:
+  [[nodiscard]] Event attach(ipc::CursorWriter& cursor, UtcNs cursor_created) noexcept;
+
+  std::string instance_;
+  std::string name_;
+  ipc::Segment segment_;
+  ipc::SpscReader reader_;
+  std::uint32_t cursor_entry_ = 0;
+  bool alive_ = false;
+  bool refused_ = false;  // said once
+};
+
+}  // namespace ringside::orderbook
