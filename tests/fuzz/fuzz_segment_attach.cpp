@@ -1,0 +1,195 @@
+// A segment whose contents are hostile: attach to it and read it like any other. Whatever it says,
+// no read leaves the mapping, and a thousand polls come to an end.
+//
+// Input: one byte of kind, then patches {u16 offset, u8 length, bytes} over the image of a good
+// segment; a patch of length 0 cuts the file off at its offset.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ipc/broadcast_ring.hpp"
+#include "ipc/check.hpp"
+#include "ipc/cursor.hpp"
+#include "ipc/spsc_ring.hpp"
+
+namespace {
+
+using namespace ringside;
+using namespace ringside::ipc;
+using Bytes = std::vector<std::uint8_t>;
+
+constexpr std::uint64_t ring_slots = 64;  // a page: one slot further is not mapped
+constexpr int polls = 1000;
+
+Bytes image_of(const Segment& segment) {
+  const auto* base = reinterpret_cast<const std::uint8_t*>(&segment.header());
+  return {base, base + segment.geometry().total_bytes};
+}
+
+// Everything that lives as long as the process: good images, and the file they are defaced in.
+struct Scene {
+  Scene() {
+    std::string pattern = "/dev/shm/ringside-fuzz-XXXXXX";
+    RINGSIDE_CHECK(::mkdtemp(pattern.data()) != nullptr);
+    root = pattern;
+    ::setenv("RINGSIDE_SHM_ROOT", root.c_str(), 1);
+    std::filesystem::create_directory(instance_path("fuzz"));
+    file = ::open(segment_path("fuzz", "target").c_str(), O_RDWR | O_CREAT, 0600);
+    RINGSIDE_CHECK(file >= 0);
+    SpscReader reader(ring);
+    RINGSIDE_CHECK(worker.bind("ring", ring, reader).has_value());
+    for (std::uint32_t i = 0; i < 20; ++i) {
+      RINGSIDE_CHECK(worker.request_resync(0, {InstrumentId{i}, i, Cause::BadMessage}, Ticks{1}));
+    }
+    images = {spsc_image(), broadcast_image(), image_of(cursor)};
+  }
+  ~Scene() {
+    ::close(file);
+    std::error_code ignored;
+    std::filesystem::remove_all(root, ignored);
+  }
+
+  static Bytes spsc_image() {
+    Segment segment = spsc_in_memory(ring_slots);
+    SpscWriter writer(segment);
+    for (unsigned i = 0; i < 8; ++i) {
+      Slot* slot = writer.claim(3);
+      slot->put(Record{});
+      slot->kind = i % 2 == 0 ? Kind::Snapshot : Kind::Trade;
+      slot->set_counts(4, 4);
+      writer.commit();
+    }
+    writer.publish(Ticks{1});
+    return image_of(segment);
+  }
+  static Bytes broadcast_image() {
+    Segment segment = broadcast_in_memory(ring_slots);
+    BroadcastWriter writer(segment);
+    const std::array<Level, 8> levels{};
+    for (unsigned i = 0; i < 20; ++i) {
+      Record record;
+      record.kind = i % 5 == 0 ? Kind::Key : Kind::Levels;
+      record.set_counts(4, 4);
+      writer.publish(record, levels, Ticks{1});
+    }
+    return image_of(segment);
+  }
+
+  std::string root;
+  int file = -1;
+  Segment ring = spsc_in_memory(ring_slots);
+  Segment cursor = cursor_in_memory();
+  CursorWriter worker{cursor};
+  std::array<Bytes, 3> images;
+};
+
+std::uint64_t sum;  // so that no read can be left out
+
+void touch(std::span<const Level> levels) {
+  for (const Level& level : levels) {
+    sum += static_cast<std::uint64_t>(level.price.mantissa ^ level.quantity.mantissa);
+  }
+}
+
+bool has_counts(const Record& record) {
+  return record.kind == Kind::Levels || record.kind == Kind::Snapshot || record.kind == Kind::Key;
+}
+
+void read_spsc(const Segment& segment) {
+  SpscReader reader(segment);
+  for (int i = 0; i < polls; ++i) {
+    if (i == polls / 2) reader.move_to_head();
+    const Record* record = reader.peek();
+    if (record == nullptr) continue;
+    const auto levels = std::as_bytes(reader.levels());
+    RINGSIDE_CHECK(levels.data() >= segment.data().data());
+    RINGSIDE_CHECK(levels.data() + levels.size() <= segment.data().data() + segment.data().size());
+    touch(reader.levels());
+    if (has_counts(*record)) {
+      touch(reader.bids());
+      touch(reader.asks());
+    }
+    reader.advance();
+  }
+  sum += reader.drops() + reader.backlog();
+}
+
+void read_broadcast(const Segment& segment) {
+  BroadcastReader reader(segment);
+  static RecordBuffer buffer;
+  for (int i = 0; i < polls; ++i) {
+    if (i == polls / 3) reader.join_at_start();
+    if (i == polls / 2) reader.join_at_tail();
+    if (reader.poll(buffer) != PollStatus::Ok) continue;
+    touch(buffer.levels());
+    if (has_counts(buffer.record)) {
+      touch(buffer.bids());
+      touch(buffer.asks());
+    }
+  }
+  sum += reader.backlog();
+}
+
+void read_cursor(const Segment& segment, Segment& ring) {
+  CursorReader reader(segment);
+  (void)reader.bind("ring", ring);
+  for (int i = 0; i < polls; ++i) {
+    if (const auto request = reader.poll_request()) sum += request->instrument.value;
+  }
+  SpscWriter writer(ring);
+  writer.set_read_position_source(reader.read_position());
+  RINGSIDE_CHECK(writer.free_slots() <= ring_slots);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static Scene scene;
+  if (size == 0) return 0;
+  constexpr std::array kinds{SegmentKind::Spsc, SegmentKind::Broadcast, SegmentKind::Cursor};
+  const std::size_t which = data[0] % kinds.size();
+  Bytes image = scene.images[which];
+  for (std::size_t at = 1; at + 3 <= size;) {
+    const std::size_t offset = (data[at] | (std::size_t{data[at + 1]} << 8)) % (image.size() + 1);
+    const std::size_t length = data[at + 2];
+    at += 3;
+    if (length == 0) image.resize(offset);
+    const std::size_t bytes =
+        std::min({length, size - at, image.size() - std::min(offset, image.size())});
+    std::memcpy(image.data() + offset, data + at, bytes);
+    at += length;
+  }
+  RINGSIDE_CHECK(::ftruncate(scene.file, 0) == 0);
+  RINGSIDE_CHECK(::pwrite(scene.file, image.data(), image.size(), 0) ==
+                 static_cast<ssize_t>(image.size()));
+
+  Segment segment;
+  AttachDetail detail;
+  const auto status = attach_segment("fuzz", "target", kinds[which], segment, &detail);
+  RINGSIDE_CHECK(segment.mapped() == is_attached(status));
+  RINGSIDE_CHECK(!describe(status, detail, "fuzz", "target").empty());
+  if (!segment.mapped()) return 0;
+  RINGSIDE_CHECK(segment.geometry().total_bytes <= image.size());
+  sum += static_cast<std::uint64_t>(segment.liveness(Ticks{1}, {0, 0}));
+  switch (kinds[which]) {
+    case SegmentKind::Spsc:
+      read_spsc(segment);
+      break;
+    case SegmentKind::Broadcast:
+      read_broadcast(segment);
+      break;
+    default:
+      read_cursor(segment, scene.ring);
+      break;
+  }
+  return 0;
+}
