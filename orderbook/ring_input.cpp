@@ -29,8 +29,11 @@ RingInput::Event RingInput::attach(ipc::CursorWriter& cursor, UtcNs cursor_creat
     refused_ = true;
     return Event::Refused;
   }
-  // The one we have, dead or corrupt: only another generation helps.
-  if (attached() && found.geometry().generation == segment_.geometry().generation) {
+  // The one we have, dead or corrupt: only another one helps. Generations begin again after an
+  // orderly end took the file away; the time of creation does not.
+  const auto& ours = segment_.geometry();
+  if (attached() && found.geometry().generation == ours.generation &&
+      found.geometry().created == ours.created) {
     return Event::None;
   }
   ipc::SpscReader reader(found);
