@@ -88,7 +88,7 @@ struct SegmentHeader {
   std::atomic<std::uint64_t> heartbeat;  // ticks
   std::uint8_t reserved_3[112];
   // By kind. Spsc: drops, control read position, head hint. Broadcast: tail hint, last key.
-  // Cursor: parked.
+  // Cursor: parked. BookTable and Catalogue: count of entries.
   KindWord kind_words[3];
   std::uint8_t reserved_4[4096 - 640];
 };
