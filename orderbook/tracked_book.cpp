@@ -1,6 +1,7 @@
 #include "orderbook/tracked_book.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "orderbook/checksum.hpp"
 
@@ -93,10 +94,8 @@ Verdict TrackedBook::take_snapshot(const Record& record, std::span<const Level> 
   }
   if (!record.last()) return Verdict::Partial;
   book_.order();
-  book_.truncate(terms_.depth);
-  phase_ = Phase::Whole;
   touched_ = 0;
-  return Verdict::Whole;
+  return whole();
 }
 
 Verdict TrackedBook::apply_all(Side side, std::span<const Level> levels,
@@ -140,16 +139,23 @@ Verdict TrackedBook::take_delta(const Record& record, std::span<const Level> lev
   }
   if (verdict == Verdict::BadRecord) return broken(verdict, Cause::BadMessage);
   if (verdict != Verdict::Partial || !record.last()) return verdict;
+  return whole();
+}
+
+Verdict TrackedBook::whole() noexcept {
   book_.truncate(terms_.depth);
+  phase_ = Phase::Whole;
   in_message_ = false;
+  checksum_is_stale_ |= touched_ < kraken_checksum_levels;
   return Verdict::Whole;
 }
 
-ChecksumResult TrackedBook::verify(const Record& last) const noexcept {
+ChecksumResult TrackedBook::verify(const Record& last) noexcept {
   if ((last.flags & flag_reference_checksum) == 0) return ChecksumResult::NotSent;
   switch (terms_.checksum) {
     case ChecksumRule::Kraken:
-      return kraken_checksum(book_) == last.reference ? ChecksumResult::Good : ChecksumResult::Bad;
+      if (std::exchange(checksum_is_stale_, false)) checksum_ = kraken_checksum(book_);
+      return checksum_ == last.reference ? ChecksumResult::Good : ChecksumResult::Bad;
     case ChecksumRule::None:
       break;
   }

@@ -61,7 +61,8 @@ class TrackedBook {
                                    LevelCounts& counts) noexcept;
 
   // After Verdict::Whole: the checksum that came with the message's last record, against this book.
-  [[nodiscard]] ChecksumResult verify(const Record& last) const noexcept;
+  // Computed anew only if one of the levels it covers was touched since it was computed last.
+  [[nodiscard]] ChecksumResult verify(const Record& last) noexcept;
 
   // The book is no longer to be trusted, until a newer epoch's snapshot.
   void break_off(Cause cause) noexcept;
@@ -88,6 +89,7 @@ class TrackedBook {
 
  private:
   [[nodiscard]] Verdict broken(Verdict verdict, Cause cause) noexcept;
+  [[nodiscard]] Verdict whole() noexcept;
   [[nodiscard]] Verdict apply_all(Side side, std::span<const Level> levels,
                                   LevelCounts& counts) noexcept;
 
@@ -95,6 +97,8 @@ class TrackedBook {
   InstrumentTerms terms_;
   std::uint32_t epoch_ = 0;
   std::uint32_t touched_ = untouched;
+  std::uint32_t checksum_ = 0;  // of the book, unless it is stale
+  bool checksum_is_stale_ = true;
   Phase phase_ = Phase::Empty;
   Cause cause_ = Cause::None;
   bool has_terms_ = false;

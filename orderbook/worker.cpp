@@ -14,18 +14,6 @@ bool within_limit(std::int64_t mantissa) {
 
 }  // namespace
 
-Worker::Worker(const WorkerOptions& options, ipc::BroadcastWriter& events,
-               ipc::BookTableWriter& table)
-    : options_(options),
-      publisher_(events, options.clock),
-      table_(&table),
-      resyncs_(options.resync, options.instruments_max),
-      index_(options.instruments_max) {
-  RINGSIDE_CHECK(options.instruments_max <= table.capacity());
-  // References into it are held across calls: it must never move.
-  instruments_.reserve(options.instruments_max);
-}
-
 void Worker::take(SourceIndex source, const Record& record, std::span<const Level> levels,
                   Ticks now) noexcept {
   ++counters_.records;
@@ -94,18 +82,7 @@ Worker::Instrument* Worker::instrument_of(SourceIndex source, InstrumentId id, T
     }
     return &instrument;
   }
-  if (index_.full()) return nullptr;
-  const auto index = static_cast<InstrumentIndex>(instruments_.size());
-  Instrument& instrument = instruments_.emplace_back();
-  instrument.id = id;
-  instrument.source = source;
-  instrument.view.instrument = id.value;
-  index_.insert(id, index);
-  resyncs_.add();
-  table_->add(id);
-  announce(instrument, evaluate(instrument), now);
-  update_table(instrument);
-  return &instrument;
+  return add_instrument(source, id, now);
 }
 
 // --- Books ---

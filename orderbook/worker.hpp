@@ -160,6 +160,7 @@ class Worker {
   };
 
   [[nodiscard]] Instrument* instrument_of(SourceIndex source, InstrumentId id, Ticks now) noexcept;
+  [[nodiscard]] Instrument* add_instrument(SourceIndex source, InstrumentId id, Ticks now) noexcept;
   [[nodiscard]] InstrumentIndex index_of(const Instrument& instrument) const noexcept {
     return static_cast<InstrumentIndex>(&instrument - instruments_.data());
   }

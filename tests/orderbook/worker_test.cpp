@@ -130,6 +130,14 @@ TEST_F(WorkerTest, ASnapshotCutByADeltaIsAGapAndAResync) {
   EXPECT_EQ(script_.requests(), (std::vector{ipc::ResyncRequest{btc, epoch1, Cause::BadMessage}}));
 }
 
+TEST_F(WorkerTest, ASnapshotThatStartsInTheMiddleIsAGap) {
+  script_.take(terms_of(btc, epoch1, plain));
+  script_.take(levels_of(Kind::Snapshot, btc, epoch1, {}, asks, flag_last));
+  EXPECT_EQ(script_.state(btc), "gap bad_message");
+  EXPECT_EQ(script_.view(btc).ask_count, 0U);
+  EXPECT_EQ(script_.worker.counters().message_cut, 1U);
+}
+
 TEST_F(WorkerTest, ADeltaMessageThatStopsInTheMiddleIsAGap) {
   go_live(btc);
   script_.take(level_of(btc, epoch1, Side::Ask, at(103, 1), flag_first));
@@ -282,6 +290,26 @@ TEST_F(WorkerTest, AMessageOfSeveralRecordsIsPublishedAsABookOnceItsChecksumIsGo
   EXPECT_EQ(seen[0].record.reference, after);
   EXPECT_EQ(seen[0].bids.size(), 3U);
   EXPECT_EQ(seen[0].asks.size(), 3U);
+}
+
+TEST_F(WorkerTest, AChecksumIsStillComparedWhenNoLevelThatItCoversWasTouched) {
+  InstrumentTerms deep = kraken;
+  deep.depth = 25;
+  std::vector<Level> many;
+  for (std::int64_t i = 0; i < 20; ++i) many.push_back(at(100 - i, 5));
+  const auto proof = WorkerScript::checksum(many, asks);
+  script_.take(terms_of(btc, epoch1, deep));
+  script_.take(with_checksum(levels_of(Kind::Snapshot, btc, epoch1, many, asks), proof));
+  script_.take(with_checksum(level_of(btc, epoch1, Side::Bid, at(85, 6)), proof));
+  EXPECT_EQ(script_.state(btc), "live none");
+  // A message without a checksum changes the best ten; the next one must not be held to the old.
+  script_.take(level_of(btc, epoch1, Side::Bid, at(100, 6)));
+  many[0] = at(100, 6);
+  script_.take(with_checksum(level_of(btc, epoch1, Side::Bid, at(85, 7)),
+                             WorkerScript::checksum(many, asks)));
+  EXPECT_EQ(script_.state(btc), "live none");
+  script_.take(with_checksum(level_of(btc, epoch1, Side::Bid, at(85, 8)), proof));
+  EXPECT_EQ(script_.state(btc), "gap checksum_failed");
 }
 
 TEST_F(WorkerTest, AMessageWithoutItsChecksumIsPublishedAsUnverified) {
