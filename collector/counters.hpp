@@ -37,7 +37,7 @@ enum class Count : std::uint8_t {
   SnapshotsStale,  // older than the buffered deltas: asked again
   SnapshotsLate,   // of an attempt given up: discarded
   SnapshotsUnsound,
-  SnapshotsUnasked,  // came without a request: taken as a new epoch
+  SnapshotsUnasked,  // came for a live book without a request: ignored
   SnapshotTimeouts,
   BufferOverflows,  // a join buffer reached its bound: began again
   RequestsSent,

@@ -1,24 +1,20 @@
 #include "collector/kraken.hpp"
 
 #include <algorithm>
+#include <array>
+#include <optional>
 
 #include "collector/decimal.hpp"
-#include "ipc/check.hpp"
+#include "collector/decimals_tally.hpp"
+#include "collector/symbol_search.hpp"
 
 namespace ringside::collector {
 namespace {
 
+using Phase = BookSubscriptions::Phase;
+
 enum Channel : unsigned { channel_book, channel_trade, channel_ticker, channels };
-
-std::vector<std::string> symbols_of(const KrakenConfig& config) {
-  std::vector<std::string> symbols;
-  for (const auto& instrument : config.instruments) symbols.push_back(instrument.symbol);
-  return symbols;
-}
-
-Origin origin_of(Now now, UtcNs exchange, bool has_exchange_time) {
-  return Origin{now.ticks, exchange, has_exchange_time};
-}
+constexpr std::array<std::string_view, channels> channel_names{"book", "trade", "ticker"};
 
 Count count_of(KrakenStatus status) {
   switch (status) {
@@ -30,9 +26,29 @@ Count count_of(KrakenStatus status) {
       return Count::RepeatedField;
     case KrakenStatus::TooMany:
       return Count::TooManyLevels;
+    case KrakenStatus::TooLarge:
+      return Count::MessageTooLarge;
     default:
       return Count::MalformedJson;
   }
+}
+
+std::vector<std::string> symbols_of(const KrakenConfig& config) {
+  std::vector<std::string> symbols;
+  for (const auto& instrument : config.instruments) symbols.push_back(instrument.symbol);
+  return symbols;
+}
+
+bool any_empty(const std::vector<Level>& levels) {
+  return std::any_of(levels.begin(), levels.end(),
+                     [](const Level& level) { return level.quantity.mantissa == 0; });
+}
+
+// The finer of two, or the coarser one where the snapshot leaves no doubt and the finer has failed.
+Exponent choose(Exponent in_force, const DecimalsTally& written, bool in_doubt) {
+  if (written.count() == 0) return in_force;
+  if (in_doubt && written.uniform()) return written.exponent();
+  return std::min(in_force, written.exponent());
 }
 
 }  // namespace
@@ -41,23 +57,25 @@ KrakenAdapter::KrakenAdapter(KrakenConfig config, RecordWriter& records, Adapter
     : config_(std::move(config)),
       records_(records),
       host_(host),
-      symbols_(symbols_of(config_)),
-      random_(config_.seed) {
+      books_({config_.generation, config_.seed, config_.limits}, records, counters_),
+      symbols_(symbols_of(config_)) {
   const std::size_t share = config_.instruments_per_connection == 0
                                 ? config_.instruments.size()
                                 : config_.instruments_per_connection;
   for (const auto& given : config_.instruments) {
-    Instrument instrument;
-    instrument.given = given;
-    instrument.connection =
-        static_cast<ConnectionIndex>(instruments_.size() / std::max<std::size_t>(share, 1));
-    instrument.depth = config_.depth;
-    instruments_.push_back(std::move(instrument));
+    const auto connection = static_cast<ConnectionIndex>(instruments_.size() / share);
+    instruments_.push_back({given.symbol, connection, config_.depth, false});
+    std::optional<InstrumentTerms> terms;
+    if (given.exponents_known) {
+      terms = InstrumentTerms{given.price_exponent, given.quantity_exponent, ChecksumRule::Kraken,
+                              config_.depth};
+    }
+    books_.add({given.id, given.record, config_.books, terms});
   }
   connections_.resize(instruments_.empty() ? 1 : instruments_.back().connection + 1);
   bids_.reserve(kraken_levels_max);
   asks_.reserve(kraken_levels_max);
-  text_.reserve(kraken_symbols_a_message * 80 + 256);
+  text_.reserve(4096);
 }
 
 std::uint32_t KrakenAdapter::connection_count() const noexcept {
@@ -68,29 +86,6 @@ std::string_view KrakenAdapter::connection_path(ConnectionIndex) const noexcept 
   return config_.path;
 }
 
-KrakenAdapter::Instrument* KrakenAdapter::find(std::string_view symbol) noexcept {
-  const auto index = symbols_.find(symbol);
-  return index == no_symbol ? nullptr : &instruments_[index];
-}
-
-InstrumentTerms KrakenAdapter::terms(const Instrument& instrument) const noexcept {
-  return InstrumentTerms{instrument.given.price_exponent, instrument.given.quantity_exponent,
-                         ChecksumRule::Kraken, instrument.depth};
-}
-
-// Capped exponential, full jitter: between half and all of it.
-std::int64_t KrakenAdapter::backoff_ns(unsigned attempts) noexcept {
-  const auto most =
-      std::min(kraken_retry_most_ns, kraken_retry_first_ns << std::min(attempts, 10u));
-  return most / 2 + static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(most / 2 + 1));
-}
-
-void KrakenAdapter::status(const Instrument& instrument, State state, Cause cause,
-                           Now now) noexcept {
-  records_.write_status(instrument.given.record, instrument.epoch, state, cause,
-                        origin_of(now, {}, false));
-}
-
 // --- Connections --------------------------------------------------------------------------------
 
 void KrakenAdapter::on_open(ConnectionIndex index, Now now) noexcept {
@@ -98,34 +93,28 @@ void KrakenAdapter::on_open(ConnectionIndex index, Now now) noexcept {
   connection = Connection{};
   connection.open = true;
   connection.heard_ns = now.steady_ns;
-  bool ask = false;
-  for (auto& instrument : instruments_) {
-    if (instrument.connection != index) continue;
-    instrument.phase =
-        instrument.given.exponents_known ? Phase::NeedsSnapshot : Phase::NeedsExponents;
-    instrument.due_ns = now.steady_ns + kraken_snapshot_deadline_ns;
-    ask = ask || !instrument.given.exponents_known;
-    status(instrument, State::Syncing, Cause::Starting, now);
+  bool terms_missing = false;
+  bool question = false;
+  for (BookIndex i = 0; i < instruments_.size(); ++i) {
+    if (instruments_[i].connection != index) continue;
+    books_.opened(i, now);
+    terms_missing = terms_missing || !books_.has_terms(i);
+    // Also when they are known from an earlier connection: the channel tells of halts, too.
+    question = question || !config_.instruments[i].exponents_known;
   }
-  connection.subscribing = !ask;
-  if (!ask) return;
-  text_ = R"({"method":"subscribe","params":{"channel":"instrument","snapshot":true},"req_id":)";
-  text_ += std::to_string(++request_) + "}";
-  if (!host_.send(index, text_)) counters_.add(Count::SendQueueFull);
+  connection.subscribing = !terms_missing;
+  if (question) send_instrument_question(index);
 }
 
 void KrakenAdapter::on_close(ConnectionIndex index, Now now) noexcept {
   connections_[index].open = false;
-  for (auto& instrument : instruments_) {
-    if (instrument.connection != index) continue;
-    instrument.phase = Phase::Disconnected;
-    instrument.bid_and_trades = false;
-    status(instrument, State::Disconnected, Cause::SocketClosed, now);
+  for (BookIndex i = 0; i < instruments_.size(); ++i) {
+    if (instruments_[i].connection == index) books_.closed(i, now);
   }
 }
 
 void KrakenAdapter::on_response(std::uint32_t, int, std::string_view, Now) noexcept {
-  counters_.add(Count::UnknownMessage);  // nothing is requested over REST here
+  counters_.add(Count::UnknownMessage);  // nothing is asked over REST here
 }
 
 // --- Messages -----------------------------------------------------------------------------------
@@ -138,8 +127,9 @@ void KrakenAdapter::on_message(ConnectionIndex connection, std::string_view padd
   if (status == KrakenStatus::Ok) {
     take(connection, message_, now);
   } else {
-    refused(padded, status, now);
+    take_refused_text(padded, status, now);
   }
+  act(now);
 }
 
 void KrakenAdapter::take(ConnectionIndex connection, const KrakenMessage& message,
@@ -149,6 +139,8 @@ void KrakenAdapter::take(ConnectionIndex connection, const KrakenMessage& messag
       for (const auto& book : message.books) take_book(book, message.snapshot, now);
       return;
     case KrakenKind::Trade:
+      // A snapshot of trades is history: not asked for.
+      if (message.snapshot) return counters_.add(Count::UnknownMessage);
       for (const auto& trade : message.trades) take_trade(trade, now);
       return;
     case KrakenKind::Ticker:
@@ -167,245 +159,294 @@ void KrakenAdapter::take(ConnectionIndex connection, const KrakenMessage& messag
   }
 }
 
-// A frame that cannot be used: whoever's symbol can still be read in it gets a new snapshot.
-void KrakenAdapter::refused(std::string_view text, KrakenStatus reason, Now now) noexcept {
-  static constexpr std::string_view key = "\"symbol\":\"";
+// A text that cannot be used: whoever's symbol can still be read in it gets a new snapshot.
+void KrakenAdapter::take_refused_text(std::string_view text, KrakenStatus reason,
+                                      Now now) noexcept {
   counters_.add(count_of(reason));
+  const bool of_a_book = text.find("\"book\"") != std::string_view::npos;
   bool attributed = false;
-  for (auto at = text.find(key); at != std::string_view::npos; at = text.find(key, at)) {
-    at += key.size();
-    const auto end = text.find('"', at);
-    if (end == std::string_view::npos) break;
-    auto* instrument = find(text.substr(at, end - at));
-    if (instrument == nullptr) continue;
+  SymbolSearch search(text, "\"symbol\"");
+  for (std::string_view symbol; search.next(symbol);) {
+    const auto index = symbols_.find(symbol);
+    if (index == no_symbol) continue;
     attributed = true;
-    if (instrument->phase == Phase::Live) lose(*instrument, State::Gap, Cause::BadMessage, now);
+    // A book that is only awaited is hurt by the loss of its snapshot, not by that of a trade.
+    if (of_a_book || books_.phase(index) == Phase::Live) books_.lose(index, Cause::BadMessage, now);
   }
   if (!attributed) counters_.add(Count::UnattributedDamage);
 }
 
-bool KrakenAdapter::convert_one(Instrument& instrument, const KrakenLevel& from, Level& to,
-                                Now now) noexcept {
-  auto& given = instrument.given;
-  const auto price = parse_decimal(from.price, given.price_exponent, to.price.mantissa);
-  const auto quantity = parse_decimal(from.quantity, given.quantity_exponent, to.quantity.mantissa);
-  if (price == DecimalStatus::Ok && quantity == DecimalStatus::Ok && to.price.mantissa > 0 &&
-      to.quantity.mantissa >= 0) {
+BookIndex KrakenAdapter::owner(KrakenStatus fault, std::string_view symbol, Now now) noexcept {
+  const auto index = symbol.empty() ? no_symbol : symbols_.find(symbol);
+  if (fault == KrakenStatus::Ok) {
+    if (index == no_symbol) counters_.add(Count::UnknownSymbol);
+    return index;
+  }
+  counters_.add(count_of(fault));
+  if (index == no_symbol) {
+    counters_.add(Count::UnattributedDamage);
+  } else {
+    books_.lose(index, Cause::BadMessage, now);
+  }
+  return no_symbol;
+}
+
+bool KrakenAdapter::convert(const KrakenLevel& from, const InstrumentTerms& terms, Level& to,
+                            Cause& damage) noexcept {
+  const auto price = parse_padded_decimal(from.price, terms.price_exponent, to.price.mantissa);
+  const auto quantity =
+      parse_padded_decimal(from.quantity, terms.quantity_exponent, to.quantity.mantissa);
+  if (price == DecimalStatus::Ok && quantity == DecimalStatus::Ok && to.price.mantissa >= 0 &&
+      to.quantity.mantissa >= 0) [[likely]] {
     return true;
   }
-  if (price == DecimalStatus::TooFine || quantity == DecimalStatus::TooFine) {
-    // The venue has added a decimal: a new exponent, hence a new epoch and a new snapshot.
-    counters_.add(Count::NumberTooFine);
-    Exponent needed;
-    if (written_exponent(from.price, needed) == DecimalStatus::Ok && needed.power_of_ten >= -18) {
-      given.price_exponent = std::min(given.price_exponent, needed);
-    }
-    if (written_exponent(from.quantity, needed) == DecimalStatus::Ok &&
-        needed.power_of_ten >= -18) {
-      given.quantity_exponent = std::min(given.quantity_exponent, needed);
-    }
-    lose(instrument, State::Gap, Cause::PrecisionChanged, now);
-  } else if (price == DecimalStatus::Overflow || quantity == DecimalStatus::Overflow) {
+  if (price == DecimalStatus::Overflow || quantity == DecimalStatus::Overflow) {
     counters_.add(Count::NumberOverflow);
-    lose(instrument, State::Gap, Cause::NumberOverflow, now);
+    damage = Cause::NumberOverflow;
+  } else if (price == DecimalStatus::TooFine || quantity == DecimalStatus::TooFine) {
+    counters_.add(Count::NumberTooFine);
+    damage = Cause::PrecisionChanged;
   } else {
     counters_.add(Count::MistypedField);  // a JSON number, but not one a price or quantity can be
-    lose(instrument, State::Gap, Cause::BadMessage, now);
+    damage = Cause::BadMessage;
   }
   return false;
 }
 
-bool KrakenAdapter::convert(Instrument& instrument, std::span<const KrakenLevel> from,
-                            std::vector<Level>& to, Now now) noexcept {
+bool KrakenAdapter::convert(std::span<const KrakenLevel> from, const InstrumentTerms& terms,
+                            std::vector<Level>& to, Cause& damage) noexcept {
   to.clear();
   for (const auto& level : from) {
-    Level converted;
-    if (!convert_one(instrument, level, converted, now)) return false;
-    to.push_back(converted);  // never reallocates: reserved in full
+    to.emplace_back();  // within the capacity reserved
+    if (!convert(level, terms, to.back(), damage)) return false;
   }
   return true;
 }
 
 void KrakenAdapter::take_book(const KrakenBook& book, bool snapshot, Now now) noexcept {
-  auto* instrument = find(book.symbol);
-  if (instrument == nullptr) return counters_.add(Count::UnknownSymbol);
-  if (!instrument->given.exponents_known) return counters_.add(Count::DeltasWhileSyncing);
+  const auto index = owner(book.fault, book.symbol, now);
+  if (index == no_symbol) return;
   if (snapshot) {
-    take_snapshot(*instrument, book, now);
+    take_snapshot(index, book, now);
   } else {
-    take_delta(*instrument, book, now);
+    take_delta(index, book, now);
   }
 }
 
-void KrakenAdapter::take_snapshot(Instrument& instrument, const KrakenBook& book,
-                                  Now now) noexcept {
-  counters_.add(Count::BookSnapshots);
-  if (instrument.phase == Phase::Live) counters_.add(Count::SnapshotsUnasked);
-  if (!convert(instrument, book.bids, bids_, now) || !convert(instrument, book.asks, asks_, now))
-    return;
-  const bool empty_level =
-      std::any_of(bids_.begin(), bids_.end(), [](auto& l) { return l.quantity.mantissa == 0; }) ||
-      std::any_of(asks_.begin(), asks_.end(), [](auto& l) { return l.quantity.mantissa == 0; });
-  if (empty_level) {
+// The numbers' digits as this snapshot has them. A finer number in a delta is no proof that the
+// venue has added a decimal: it may be damaged, and under a wrong exponent no checksum would ever
+// be good again. A whole snapshot is.
+InstrumentTerms KrakenAdapter::snapshot_terms(BookIndex index,
+                                              const KrakenBook& book) const noexcept {
+  DecimalsTally prices;
+  DecimalsTally quantities;
+  for (const auto side : {book.bids, book.asks}) {
+    for (const auto& level : side) {
+      prices.add(level.price);
+      quantities.add(level.quantity);
+    }
+  }
+  InstrumentTerms terms = books_.terms(index);
+  const bool in_doubt = books_.attempts(index) >= 2;
+  terms.price_exponent = choose(terms.price_exponent, prices, in_doubt);
+  terms.quantity_exponent = choose(terms.quantity_exponent, quantities, in_doubt);
+  terms.depth = instruments_[index].depth;
+  return terms;
+}
+
+void KrakenAdapter::take_snapshot(BookIndex index, const KrakenBook& book, Now now) noexcept {
+  if (books_.phase(index) != Phase::NeedsSnapshot || !books_.has_book(index)) {
+    return counters_.add(books_.phase(index) == Phase::Live ? Count::SnapshotsUnasked
+                                                            : Count::SnapshotsLate);
+  }
+  const auto terms = snapshot_terms(index, book);
+  Cause damage = Cause::None;
+  if (!convert(book.bids, terms, bids_, damage) || !convert(book.asks, terms, asks_, damage)) {
+    return books_.lose(index, damage, now);
+  }
+  if (any_empty(bids_) || any_empty(asks_)) {
     counters_.add(Count::SnapshotsUnsound);
-    return lose(instrument, State::Gap, Cause::BadMessage, now);
+    return books_.lose(index, Cause::BadMessage, now);
   }
-  if (instrument.snapshots == 0xffff) {
-    counters_.add(Count::EpochsExhausted);
-    instrument.phase = Phase::Failed;
-    instrument.due_ns = now.steady_ns + kraken_failed_retry_ns;
-    return status(instrument, State::Failed, Cause::ResyncLimit, now);
-  }
-  instrument.epoch = epoch_of(config_.generation, ++instrument.snapshots);
-  const auto origin = origin_of(now, book.exchange, book.has_exchange_time);
-  records_.write_terms(instrument.given.record, instrument.epoch, terms(instrument), origin);
-  records_.write_snapshot(instrument.given.record, instrument.epoch, {bids_, asks_},
+  const Origin origin{now.ticks, book.exchange, book.has_exchange_time};
+  if (!books_.begin_epoch(index, terms, origin, now)) return;
+  counters_.add(Count::BookSnapshots);
+  records_.write_snapshot(books_.record(index), books_.epoch(index), {bids_, asks_},
                           {book.checksum, flag_reference_checksum}, origin);
-  if (instrument.phase != Phase::Live) instrument.live_since_ns = now.steady_ns;
-  instrument.phase = Phase::Live;
-  if (instrument.halted) status(instrument, State::Halted, Cause::VenueHalt, now);
+  books_.snapshot_written(index, now);
 }
 
-void KrakenAdapter::take_delta(Instrument& instrument, const KrakenBook& book, Now now) noexcept {
+void KrakenAdapter::take_delta(BookIndex index, const KrakenBook& book, Now now) noexcept {
+  if (books_.phase(index) != Phase::Live || !books_.has_book(index)) {
+    return counters_.add(Count::DeltasWhileSyncing);
+  }
+  const auto& terms = books_.terms(index);
+  Cause damage = Cause::None;
+  if (!convert(book.bids, terms, bids_, damage) || !convert(book.asks, terms, asks_, damage)) {
+    return books_.lose(index, damage, now);
+  }
   counters_.add(Count::BookDeltas);
-  if (instrument.phase != Phase::Live) return counters_.add(Count::DeltasWhileSyncing);
-  if (!convert(instrument, book.bids, bids_, now) || !convert(instrument, book.asks, asks_, now))
-    return;
-  records_.write_delta(instrument.given.record, instrument.epoch, {bids_, asks_},
+  records_.write_delta(books_.record(index), books_.epoch(index), {bids_, asks_},
                        {book.checksum, flag_reference_checksum},
-                       origin_of(now, book.exchange, book.has_exchange_time));
+                       {now.ticks, book.exchange, book.has_exchange_time});
 }
 
 void KrakenAdapter::take_trade(const KrakenTrade& trade, Now now) noexcept {
-  auto* instrument = find(trade.symbol);
-  if (instrument == nullptr) return counters_.add(Count::UnknownSymbol);
-  if (!instrument->given.exponents_known) return counters_.add(Count::DeltasWhileSyncing);
-  counters_.add(Count::Trades);
+  const auto index = owner(trade.fault, trade.symbol, now);
+  if (index == no_symbol) return;
+  if (!books_.has_terms(index)) return counters_.add(Count::DeltasWhileSyncing);
   Level level;
-  if (!convert_one(*instrument, {trade.price, trade.quantity}, level, now)) return;
+  Cause damage = Cause::None;
+  if (!convert({trade.price, trade.quantity}, books_.terms(index), level, damage)) {
+    return books_.lose(index, damage, now);
+  }
+  counters_.add(Count::Trades);
   records_.write_trade(
-      instrument->given.record, instrument->epoch,
+      books_.record(index), books_.epoch(index),
       {trade.buy ? Side::Bid : Side::Ask, level.price, level.quantity, {trade.id, 0}},
-      origin_of(now, trade.exchange, true));
+      {now.ticks, trade.exchange, true});
 }
 
+// Unlike a trade or a delta, a ticker that cannot be used costs nothing but itself: the next one
+// says it all again.
 void KrakenAdapter::take_ticker(const KrakenTicker& ticker, Now now) noexcept {
-  auto* instrument = find(ticker.symbol);
-  if (instrument == nullptr) return counters_.add(Count::UnknownSymbol);
-  if (!instrument->given.exponents_known) return counters_.add(Count::DeltasWhileSyncing);
-  counters_.add(Count::Bbos);
+  if (ticker.fault != KrakenStatus::Ok) return counters_.add(count_of(ticker.fault));
+  const auto index = owner(ticker.fault, ticker.symbol, now);
+  if (index == no_symbol) return;
+  if (!books_.has_terms(index)) return counters_.add(Count::DeltasWhileSyncing);
   RecordWriter::Bbo bbo;
-  if (!convert_one(*instrument, ticker.bid, bbo.bid, now) ||
-      !convert_one(*instrument, ticker.ask, bbo.ask, now)) {
+  Cause damage = Cause::None;
+  const auto& terms = books_.terms(index);
+  if (!convert(ticker.bid, terms, bbo.bid, damage) ||
+      !convert(ticker.ask, terms, bbo.ask, damage)) {
     return;
   }
-  records_.write_bbo(instrument->given.record, instrument->epoch, bbo,
-                     origin_of(now, ticker.exchange, ticker.has_exchange_time));
+  counters_.add(Count::Bbos);
+  records_.write_bbo(books_.record(index), books_.epoch(index), bbo,
+                     {now.ticks, ticker.exchange, ticker.has_exchange_time});
 }
 
-void KrakenAdapter::take_pairs(ConnectionIndex index, const KrakenMessage& message,
+void KrakenAdapter::take_pairs(ConnectionIndex connection, const KrakenMessage& message,
                                Now now) noexcept {
   for (const auto& pair : message.pairs) {
-    auto* instrument = find(pair.symbol);
-    // Later changes of precision come with finer numbers, which begin a new epoch by themselves.
-    if (instrument == nullptr || instrument->given.exponents_known) continue;
-    instrument->given.price_exponent = Exponent{static_cast<std::int8_t>(-pair.price_precision)};
-    instrument->given.quantity_exponent =
-        Exponent{static_cast<std::int8_t>(-pair.quantity_precision)};
-    instrument->given.exponents_known = true;
-  }
-  if (!message.snapshot) return;
-  for (auto& instrument : instruments_) {
-    if (instrument.connection != index || instrument.phase != Phase::NeedsExponents) continue;
-    if (instrument.given.exponents_known) {
-      instrument.phase = Phase::NeedsSnapshot;
-      instrument.due_ns = now.steady_ns + kraken_snapshot_deadline_ns;
+    const auto index = symbols_.find(pair.symbol);
+    if (index == no_symbol || instruments_[index].connection != connection) continue;
+    if (pair.fault == KrakenStatus::Ok) {
+      take_pair(index, pair, now);
     } else {
-      counters_.add(Count::UnknownSymbol);
-      instrument.phase = Phase::Failed;
-      instrument.due_ns = now.steady_ns + kraken_failed_retry_ns;
-      status(instrument, State::Failed, Cause::UnknownSymbol, now);
+      counters_.add(count_of(pair.fault));
     }
   }
-  connections_[index].subscribing = true;
-  send_subscriptions(index, now);
+  if (!message.snapshot) return;
+  for (BookIndex i = 0; i < instruments_.size(); ++i) {
+    if (instruments_[i].connection != connection || books_.phase(i) != Phase::NeedsTerms) continue;
+    counters_.add(Count::UnknownSymbol);
+    books_.refused(i, Cause::UnknownSymbol, now);
+  }
+  connections_[connection].subscribing = true;
+  send_subscriptions(connection, now);
+}
+
+void KrakenAdapter::take_pair(BookIndex index, const KrakenPair& pair, Now now) noexcept {
+  auto& instrument = instruments_[index];
+  // Later changes of precision show in the snapshots, which begin a new epoch by themselves.
+  if (!books_.has_terms(index)) {
+    const bool newly_listed = books_.phase(index) == Phase::Failed;
+    books_.learned(index,
+                   {Exponent{static_cast<std::int8_t>(-pair.price_precision)},
+                    Exponent{static_cast<std::int8_t>(-pair.quantity_precision)},
+                    ChecksumRule::Kraken, instrument.depth},
+                   now);
+    // The others have subscribed by now; its book follows by itself.
+    if (newly_listed && config_.books) {
+      (void)send_channel("subscribe", channel_trade, {index, index + 1});
+      (void)send_channel("subscribe", channel_ticker, {index, index + 1});
+    }
+  }
+  instrument.pair_halted = pair.halted;
+  books_.halted(index, pair.halted || !connections_[instrument.connection].online, now);
+}
+
+void KrakenAdapter::take_system_status(ConnectionIndex connection, bool online, Now now) noexcept {
+  connections_[connection].online = online;
+  for (BookIndex i = 0; i < instruments_.size(); ++i) {
+    if (instruments_[i].connection == connection) {
+      books_.halted(i, !online || instruments_[i].pair_halted, now);
+    }
+  }
+}
+
+// Whom an answer is about: named beside it, or at the end of the error's sentence.
+BookIndex KrakenAdapter::asked_about(const KrakenAnswer& answer) const noexcept {
+  if (!answer.symbol.empty()) return symbols_.find(answer.symbol);
+  return symbols_.find(answer.error.substr(answer.error.rfind(' ') + 1));
 }
 
 void KrakenAdapter::take_answer(const KrakenAnswer& answer, Now now) noexcept {
-  auto* instrument = find(answer.symbol);
-  if (answer.success || answer.method == "pong") {
-    counters_.add(Count::Acknowledgements);
-    if (instrument != nullptr && answer.method == "subscribe" && answer.channel == "book" &&
-        answer.depth != 0) {
-      instrument->depth = answer.depth;
-    }
-    return;
+  if (!answer.success && answer.method != "pong") return take_refusal(answer, now);
+  counters_.add(Count::Acknowledgements);
+  const auto index = asked_about(answer);
+  if (index == no_symbol) return;
+  if (answer.method == "subscribe") {
+    if (answer.channel == "book" && answer.depth != 0) instruments_[index].depth = answer.depth;
+    books_.acknowledged(index, now);
+  } else if (answer.method == "unsubscribe" && answer.channel == "book") {
+    books_.unsubscribed(index, now);
   }
-  counters_.add(Count::SubscriptionsRefused);
-  if (instrument == nullptr || answer.method != "subscribe" || instrument->phase == Phase::Live)
-    return;
-  instrument->phase = Phase::Failed;
-  instrument->due_ns = now.steady_ns + kraken_failed_retry_ns;
-  status(*instrument, State::Failed, Cause::SubscriptionRefused, now);
 }
 
-void KrakenAdapter::take_system_status(ConnectionIndex index, bool online, Now now) noexcept {
-  if (!online) counters_.add(Count::VenueHalts);
-  for (auto& instrument : instruments_) {
-    if (instrument.connection != index || instrument.halted == !online) continue;
-    instrument.halted = !online;
-    if (!online) {
-      status(instrument, State::Halted, Cause::VenueHalt, now);
-    } else if (instrument.phase == Phase::Live) {
-      status(instrument, State::Live, Cause::None, now);
-    }
+void KrakenAdapter::take_refusal(const KrakenAnswer& answer, Now now) noexcept {
+  // That there was nothing to unsubscribe from is as good as having done it.
+  if (answer.method == "unsubscribe") return counters_.add(Count::Acknowledgements);
+  counters_.add(Count::SubscriptionsRefused);
+  const auto index = asked_about(answer);
+  if (index == no_symbol) return counters_.add(Count::UnattributedDamage);
+  // The channel is not said, but the question's number tells it. A book does without the others.
+  const auto channel = answer.request % channels;
+  const bool of_the_book = answer.request == 0 || channel == channel_book || !config_.books;
+  if (of_the_book && books_.phase(index) != Phase::Live) {
+    books_.refused(index, Cause::SubscriptionRefused, now);
   }
 }
 
 // --- Subscriptions ------------------------------------------------------------------------------
 
-// One past the last instrument of the batch that begins at `from`: the same connection, at most
-// kraken_symbols_a_message of them.
-std::size_t KrakenAdapter::batch_end(ConnectionIndex index, std::size_t from) const noexcept {
-  std::size_t to = from;
-  while (to < instruments_.size() && to - from < kraken_symbols_a_message &&
-         instruments_[to].connection == index) {
-    ++to;
-  }
-  return to;
+void KrakenAdapter::send_instrument_question(ConnectionIndex connection) noexcept {
+  text_ = R"({"method":"subscribe","params":{"channel":"instrument","snapshot":true},"req_id":)";
+  requests_ += channels;
+  text_ += std::to_string(requests_ + channel_ticker) + "}";  // no book's
+  if (!host_.send(connection, text_)) counters_.add(Count::SendQueueFull);
 }
 
 // False: nothing to say for that channel, or the send queue is full.
-bool KrakenAdapter::send_channel(ConnectionIndex index, std::string_view method, unsigned channel,
-                                 std::size_t from, std::size_t to) noexcept {
-  static constexpr std::string_view names[] = {"book", "trade", "ticker"};
-  const bool wanted[] = {config_.books, config_.trades, config_.bbos};
+bool KrakenAdapter::send_channel(std::string_view method, unsigned channel,
+                                 Symbols symbols) noexcept {
+  const std::array<bool, channels> wanted{config_.books, config_.trades, config_.bbos};
   if (!wanted[channel]) return false;
-  text_.clear();
-  text_.append("{\"method\":\"")
-      .append(method)
-      .append("\",\"params\":{\"channel\":\"")
-      .append(names[channel]);
+  text_.assign("{\"method\":\"").append(method);
+  text_.append("\",\"params\":{\"channel\":\"").append(channel_names[channel]);
   text_ += "\",\"symbol\":[";
   bool any = false;
-  for (std::size_t i = from; i < to; ++i) {
-    if (instruments_[i].phase == Phase::Failed || instruments_[i].phase == Phase::NeedsExponents)
-      continue;
-    text_.append(any ? ",\"" : "\"").append(instruments_[i].given.symbol).append("\"");
+  for (BookIndex i = symbols.from; i < symbols.to; ++i) {
+    if (books_.phase(i) == Phase::Failed || !books_.has_terms(i)) continue;
+    text_.append(any ? ",\"" : "\"").append(instruments_[i].symbol).append("\"");
     any = true;
   }
   if (!any) return false;
   text_ += "]";
   if (channel == channel_book) text_ += ",\"depth\":" + std::to_string(config_.depth);
   if (channel == channel_ticker) text_ += ",\"event_trigger\":\"bbo\"";
-  if (method == "subscribe")
+  if (method == "subscribe") {
     text_ += channel == channel_trade ? ",\"snapshot\":false" : ",\"snapshot\":true";
-  text_ += "},\"req_id\":" + std::to_string(++request_) + "}";
-  if (host_.send(index, text_)) return true;
+  }
+  requests_ += channels;  // a multiple of it, and so the channel can be told from the answer
+  text_ += "},\"req_id\":" + std::to_string(requests_ + channel) + "}";
+  if (host_.send(instruments_[symbols.from].connection, text_)) return true;
   counters_.add(Count::SendQueueFull);
   return false;
 }
 
+// In batches, channel by channel, one message a period: within what the venue takes.
 void KrakenAdapter::send_subscriptions(ConnectionIndex index, Now now) noexcept {
   auto& connection = connections_[index];
   while (connection.subscribing && now.steady_ns >= connection.next_send_ns) {
@@ -415,13 +456,14 @@ void KrakenAdapter::send_subscriptions(ConnectionIndex index, Now now) noexcept 
       connection.subscribing = false;
       return;
     }
-    const auto to = batch_end(index, from);
-    const bool sent = send_channel(index, "subscribe", connection.channel, from, to);
-    if (connection.channel == channel_book) {
-      for (auto i = from; i < to; ++i)
-        instruments_[i].due_ns = now.steady_ns + kraken_snapshot_deadline_ns;
+    BookIndex to = from;
+    while (to < instruments_.size() && to - from < kraken_symbols_a_message &&
+           instruments_[to].connection == index) {
+      ++to;
     }
+    const bool sent = send_channel("subscribe", connection.channel, {from, to});
     if (++connection.channel == channels) {
+      for (BookIndex i = from; i < to; ++i) books_.asked(i, now);
       connection.channel = 0;
       from = to;
     }
@@ -429,65 +471,30 @@ void KrakenAdapter::send_subscriptions(ConnectionIndex index, Now now) noexcept 
   }
 }
 
-void KrakenAdapter::resubscribe(Instrument& instrument, Now now) noexcept {
-  const auto index = static_cast<std::size_t>(&instrument - instruments_.data());
-  instrument.phase = Phase::NeedsSnapshot;
-  instrument.due_ns = now.steady_ns + kraken_snapshot_deadline_ns;
-  ++instrument.attempts;
-  (void)send_channel(instrument.connection, "unsubscribe", channel_book, index, index + 1);
-  (void)send_channel(instrument.connection, "subscribe", channel_book, index, index + 1);
-}
-
-// The book is no good any more: say so, and get a new one, at once the first time.
-void KrakenAdapter::lose(Instrument& instrument, State state, Cause cause, Now now) noexcept {
-  if (instrument.phase != Phase::Live && instrument.phase != Phase::NeedsSnapshot) return;
-  if (instrument.phase == Phase::Live &&
-      now.steady_ns - instrument.live_since_ns > kraken_settled_ns) {
-    instrument.attempts = 0;
+// Resyncs what is due.
+void KrakenAdapter::act(Now now) noexcept {
+  while (const auto due = books_.due(now)) {
+    const auto connection = instruments_[due->book].connection;
+    if (!connections_[connection].open) continue;
+    if (due->action == BookSubscriptions::Action::Reconnect) {
+      host_.reconnect(connection);
+      continue;
+    }
+    const Symbols one{due->book, due->book + 1};
+    if (config_.books) {
+      (void)send_channel("unsubscribe", channel_book, one);
+      (void)send_channel("subscribe", channel_book, one);
+    } else if (!send_channel("subscribe", channel_trade, one)) {
+      (void)send_channel("subscribe", channel_ticker, one);
+    }
   }
-  counters_.add(Count::Resyncs);
-  status(instrument, state, cause, now);
-  if (instrument.attempts == 0) return resubscribe(instrument, now);
-  const bool failed = instrument.attempts >= kraken_resync_attempts_max;
-  if (failed) {
-    counters_.add(Count::ResyncLimits);
-    status(instrument, State::Failed, Cause::ResyncLimit, now);
-  }
-  instrument.phase = failed ? Phase::Failed : Phase::Waiting;
-  instrument.due_ns =
-      now.steady_ns + (failed ? kraken_failed_retry_ns : backoff_ns(instrument.attempts - 1));
 }
 
 void KrakenAdapter::on_resync(InstrumentId id, std::uint32_t epoch, Cause cause, Now now) noexcept {
-  const auto found =
-      std::find_if(instruments_.begin(), instruments_.end(),
-                   [id](const auto& instrument) { return instrument.given.id == id; });
-  if (found == instruments_.end()) return counters_.add(Count::UnknownSymbol);
-  if (epoch < found->epoch || found->phase != Phase::Live)
-    return counters_.add(Count::ResyncsIgnored);
-  lose(*found, State::Gap, cause, now);
-}
-
-// --- Time ---------------------------------------------------------------------------------------
-
-void KrakenAdapter::tick(Instrument& instrument, Now now) noexcept {
-  if (instrument.phase == Phase::Live || instrument.phase == Phase::Disconnected ||
-      now.steady_ns < instrument.due_ns) {
-    return;
-  }
-  if (!instrument.given.exponents_known) {
-    // The instrument channel did not answer, or did not know the symbol: only a reconnect asks
-    // again.
-    instrument.due_ns = now.steady_ns + kraken_failed_retry_ns;
-    return host_.reconnect(instrument.connection);
-  }
-  if (instrument.phase == Phase::NeedsSnapshot && config_.books) {
-    counters_.add(Count::SnapshotTimeouts);
-    instrument.attempts = std::max(instrument.attempts, 1u);
-    return lose(instrument, State::Syncing, Cause::Resubscribing, now);
-  }
-  if (instrument.phase == Phase::Failed) instrument.attempts = 0;
-  if (config_.books) resubscribe(instrument, now);
+  const auto index = books_.find(id);
+  if (!index) return counters_.add(Count::UnknownSymbol);
+  books_.resync(*index, epoch, cause, now);
+  act(now);
 }
 
 void KrakenAdapter::on_tick(Now now) noexcept {
@@ -501,50 +508,7 @@ void KrakenAdapter::on_tick(Now now) noexcept {
       host_.reconnect(index);
     }
   }
-  for (auto& instrument : instruments_) {
-    if (connections_[instrument.connection].open &&
-        !connections_[instrument.connection].subscribing) {
-      tick(instrument, now);
-    }
-  }
-}
-
-// --- First pass ---------------------------------------------------------------------------------
-
-KrakenFirstPass::Found& KrakenFirstPass::of(std::string_view symbol) {
-  for (auto& found : found_) {
-    if (found.symbol == symbol) return found;
-  }
-  found_.push_back({std::string(symbol), {}, {}, kraken_depth_default});
-  return found_.back();
-}
-
-void KrakenFirstPass::widen(Found& found, const KrakenLevel& level) noexcept {
-  Exponent needed;
-  if (written_exponent(level.price, needed) == DecimalStatus::Ok && needed.power_of_ten >= -18) {
-    found.price_exponent = std::min(found.price_exponent, needed);
-  }
-  if (written_exponent(level.quantity, needed) == DecimalStatus::Ok && needed.power_of_ten >= -18) {
-    found.quantity_exponent = std::min(found.quantity_exponent, needed);
-  }
-}
-
-void KrakenFirstPass::on_message(std::string_view padded) noexcept {
-  if (decoder_.decode(padded, message_) != KrakenStatus::Ok) return;
-  for (const auto& book : message_.books) {
-    auto& found = of(book.symbol);
-    for (const auto& level : book.bids) widen(found, level);
-    for (const auto& level : book.asks) widen(found, level);
-  }
-  for (const auto& trade : message_.trades) widen(of(trade.symbol), {trade.price, trade.quantity});
-  for (const auto& ticker : message_.tickers) {
-    widen(of(ticker.symbol), ticker.bid);
-    widen(of(ticker.symbol), ticker.ask);
-  }
-  const auto& answer = message_.answer;
-  if (message_.kind == KrakenKind::Answer && answer.channel == "book" && answer.depth != 0) {
-    of(answer.symbol).depth = answer.depth;
-  }
+  act(now);
 }
 
 }  // namespace ringside::collector

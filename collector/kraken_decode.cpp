@@ -1,6 +1,11 @@
 #include "collector/kraken_decode.hpp"
 
+#include <simdjson.h>
+
+#include <array>
 #include <limits>
+#include <new>
+#include <vector>
 
 #include "collector/binance_json.hpp"
 #include "collector/rfc3339.hpp"
@@ -8,92 +13,141 @@
 namespace ringside::collector {
 namespace {
 
+using simdjson::ondemand::array;
+using simdjson::ondemand::document;
 using simdjson::ondemand::json_type;
 using simdjson::ondemand::object;
 using simdjson::ondemand::value;
 
-KrakenStatus refusal(simdjson::error_code error) noexcept {
-  return error == simdjson::INCORRECT_TYPE ? KrakenStatus::MistypedField
-                                           : KrakenStatus::MalformedJson;
+using Status = KrakenStatus;
+
+// A value of another type than wanted: only a fault if it is JSON at all. Consumes it.
+Status mistyped(value unwanted) noexcept {
+  return is_valid(unwanted) ? Status::MistypedField : Status::MalformedJson;
 }
 
-// Calls take(key, value) for each field; the first status but Ok ends it.
-template <typename Take>
-KrakenStatus each_field(object fields, Take take) noexcept {
-  for (auto entry : fields) {
-    simdjson::ondemand::field field;
-    std::string_view key;
-    if (std::move(entry).get(field) || !plain_text(field.key(), key))
-      return KrakenStatus::MalformedJson;
-    if (const auto status = take(key, field.value()); status != KrakenStatus::Ok) return status;
-  }
-  return KrakenStatus::Ok;
+Status skip(value unwanted) noexcept {
+  return is_valid(unwanted) ? Status::Ok : Status::MalformedJson;
 }
 
-KrakenStatus skip(value unwanted) noexcept {
-  return is_valid(unwanted) ? KrakenStatus::Ok : KrakenStatus::MalformedJson;
+// What ends the walk: the text is no JSON. Everything else is noted, and the walk goes on, so that
+// the rest of the text is looked at, too.
+bool ends_walk(Status status) noexcept { return status == Status::MalformedJson; }
+
+// Keeps the first fault.
+void note(Status& fault, Status status) noexcept {
+  if (fault == Status::Ok) fault = status;
 }
 
-// A bit for each field seen, so that none is taken twice and none is missing.
-class Seen {
+bool is_type(value& field, json_type wanted) noexcept {
+  json_type type;
+  return !field.type().get(type) && type == wanted;
+}
+
+// The wanted fields of one object: which was met, and whether one came twice or not at all.
+template <std::size_t n>
+class Fields {
  public:
-  bool again(unsigned field) noexcept {
-    const bool was = (bits_ & (1u << field)) != 0;
-    bits_ |= 1u << field;
-    return was;
+  constexpr explicit Fields(const std::array<std::string_view, n>& keys) : keys_(keys) {}
+
+  // Calls take(which, value) for each wanted field and walks through the others. Ok, the first
+  // fault, or MalformedJson.
+  template <typename Take>
+  Status walk(object fields, Take take) noexcept {
+    Status fault = Status::Ok;
+    for (auto entry : fields) {
+      simdjson::ondemand::field field;
+      std::string_view key;
+      if (std::move(entry).get(field) || !plain_text(field.key(), key)) {
+        return Status::MalformedJson;
+      }
+      unsigned which = 0;
+      while (which < n && keys_[which] != key) ++which;
+      Status status;
+      if (which == n) {
+        status = skip(field.value());
+      } else if (met(which)) {
+        status = skip(field.value());
+        note(fault, Status::RepeatedField);
+      } else {
+        met_ |= 1U << which;
+        status = take(which, field.value());
+      }
+      if (ends_walk(status)) return status;
+      note(fault, status);
+    }
+    return fault;
   }
-  [[nodiscard]] bool all(unsigned wanted) const noexcept { return (bits_ & wanted) == wanted; }
-  [[nodiscard]] bool has(unsigned field) const noexcept { return (bits_ & (1u << field)) != 0; }
+  [[nodiscard]] bool met(unsigned which) const noexcept { return (met_ & (1U << which)) != 0; }
+  // The fault of an object that must have the fields whose bits are set.
+  [[nodiscard]] Status require(Status fault, unsigned wanted) const noexcept {
+    if (fault == Status::Ok && (met_ & wanted) != wanted) return Status::MissingField;
+    return fault;
+  }
 
  private:
-  unsigned bits_ = 0;
+  const std::array<std::string_view, n>& keys_;
+  unsigned met_ = 0;
 };
 
-// The position of `key` in `keys`, or their count.
-template <std::size_t n>
-unsigned position_of(std::string_view key, const std::string_view (&keys)[n]) noexcept {
-  unsigned i = 0;
-  while (i < n && keys[i] != key) ++i;
-  return i;
+Status take_text(value field, std::string_view& text) noexcept {
+  if (!is_type(field, json_type::string)) return mistyped(field);
+  return field.get_string().get(text) ? Status::MalformedJson : Status::Ok;
 }
 
-KrakenStatus take_text(value source, std::string_view& text) noexcept {
-  const auto error = source.get_string().get(text);
-  return error ? refusal(error) : KrakenStatus::Ok;
+Status take_number(value field, std::string_view& token) noexcept {
+  if (!is_type(field, json_type::number)) return mistyped(field);
+  token = number_text(field);
+  return is_json_number(token) ? Status::Ok : Status::MalformedJson;
 }
 
-KrakenStatus take_number(value source, std::string_view& token) noexcept {
-  json_type type;
-  if (source.type().get(type)) return KrakenStatus::MalformedJson;
-  if (type != json_type::number) {
-    return is_valid(source) ? KrakenStatus::MistypedField : KrakenStatus::MalformedJson;
-  }
-  token = number_text(source);
-  return is_json_number(token) ? KrakenStatus::Ok : KrakenStatus::MalformedJson;
-}
-
-KrakenStatus take_unsigned(value source, std::uint64_t most, std::uint64_t& number) noexcept {
+Status take_unsigned(value field, std::uint64_t most, std::uint64_t& number) noexcept {
   std::string_view token;
-  if (const auto status = take_number(source, token); status != KrakenStatus::Ok) return status;
-  number = 0;
+  if (const auto status = take_number(field, token); status != Status::Ok) return status;
+  std::uint64_t sum = 0;
   for (const char c : token) {
-    if (c < '0' || c > '9') return KrakenStatus::MistypedField;
+    if (c < '0' || c > '9') return Status::MistypedField;
     const auto digit = static_cast<std::uint64_t>(c - '0');
-    if (number > (most - digit) / 10) return KrakenStatus::MistypedField;
-    number = number * 10 + digit;
+    if (digit > most || sum > (most - digit) / 10) return Status::MistypedField;
+    sum = sum * 10 + digit;
   }
-  return KrakenStatus::Ok;
+  number = sum;
+  return Status::Ok;
 }
 
-KrakenStatus take_time(value source, UtcNs& utc) noexcept {
+Status take_time(value field, UtcNs& utc) noexcept {
   std::string_view text;
-  if (const auto status = take_text(source, text); status != KrakenStatus::Ok) return status;
-  return parse_rfc3339(text, utc) ? KrakenStatus::Ok : KrakenStatus::MistypedField;
+  if (const auto status = take_text(field, text); status != Status::Ok) return status;
+  return parse_rfc3339(text, utc) ? Status::Ok : Status::MistypedField;
 }
 
-KrakenStatus take_bool(value source, bool& truth) noexcept {
-  const auto error = source.get_bool().get(truth);
-  return error ? refusal(error) : KrakenStatus::Ok;
+Status take_bool(value field, bool& truth) noexcept {
+  if (!is_type(field, json_type::boolean)) return mistyped(field);
+  return field.get_bool().get(truth) ? Status::MalformedJson : Status::Ok;
+}
+
+// Calls take(object) for each element of an array of objects.
+template <typename Take>
+Status each_object(value field, Take take) noexcept {
+  if (!is_type(field, json_type::array)) return mistyped(field);
+  array items;
+  if (field.get_array().get(items)) return Status::MalformedJson;
+  Status fault = Status::Ok;
+  for (auto item : items) {
+    value element;
+    if (std::move(item).get(element)) return Status::MalformedJson;
+    Status status;
+    if (is_type(element, json_type::object)) {
+      object fields;
+      if (element.get_object().get(fields)) return Status::MalformedJson;
+      status = take(fields);
+    } else {
+      status = mistyped(element);
+    }
+    if (ends_walk(status)) return status;
+    note(fault, status);
+  }
+  return fault;
 }
 
 KrakenKind kind_of_channel(std::string_view channel) noexcept {
@@ -106,108 +160,179 @@ KrakenKind kind_of_channel(std::string_view channel) noexcept {
   return KrakenKind::Ignored;
 }
 
-bool at_end(simdjson::ondemand::document& document) noexcept {
-  return document.current_location().error() == simdjson::OUT_OF_BOUNDS;
+bool at_end(document& text) noexcept {
+  return text.current_location().error() == simdjson::OUT_OF_BOUNDS;
+}
+
+// Nobody can trade at all; the other states of a pair restrict who may place which order.
+bool is_halted_pair(std::string_view status) noexcept {
+  return status == "maintenance" || status == "cancel_only" || status == "delisted" ||
+         status == "work_in_progress";
 }
 
 }  // namespace
 
-KrakenDecoder::KrakenDecoder() {
+struct KrakenDecoder::Parser {
+  Parser();
+  [[nodiscard]] Status decode(document& text, KrakenMessage& message) noexcept;
+
+ private:
+  [[nodiscard]] Status decode_outer(document& text, KrakenMessage& message,
+                                    bool& data_was_early) noexcept;
+  [[nodiscard]] Status take_outer(unsigned which, value field, KrakenMessage& message) noexcept;
+  [[nodiscard]] Status take_data(value data, KrakenMessage& message) noexcept;
+  template <typename Entry, typename Take>
+  [[nodiscard]] Status take_entries(value data, std::vector<Entry>& entries, std::size_t most,
+                                    Take take) noexcept;
+  [[nodiscard]] Status take_book(object fields, KrakenBook& book) noexcept;
+  [[nodiscard]] Status take_levels(value field, std::span<const KrakenLevel>& levels) noexcept;
+  [[nodiscard]] Status take_level(object fields, KrakenLevel& level) noexcept;
+  [[nodiscard]] Status take_trade(object fields, KrakenTrade& trade) noexcept;
+  [[nodiscard]] Status take_ticker(object fields, KrakenTicker& ticker) noexcept;
+  [[nodiscard]] Status take_instruments(value data) noexcept;
+  [[nodiscard]] Status take_pair(object fields, KrakenPair& pair) noexcept;
+  [[nodiscard]] Status take_system_status(value data, bool& online) noexcept;
+  [[nodiscard]] Status take_result(value result, KrakenAnswer& answer) noexcept;
+
+  // Filled to their bounds at most: they never move.
+  std::vector<KrakenLevel> levels_;
+  std::vector<KrakenBook> books_;
+  std::vector<KrakenTrade> trades_;
+  std::vector<KrakenTicker> tickers_;
+  std::vector<KrakenPair> pairs_;
+
+ public:
+  simdjson::ondemand::parser json{kraken_text_bytes_max};
+};
+
+KrakenDecoder::KrakenDecoder() : parser_(std::make_unique<Parser>()) {}
+KrakenDecoder::~KrakenDecoder() = default;
+
+KrakenStatus KrakenDecoder::decode(std::string_view padded, KrakenMessage& message) noexcept {
+  message = {};
+  if (padded.size() > kraken_text_bytes_max) return Status::TooLarge;
+  document text;
+  const simdjson::padded_string_view view(padded.data(), padded.size(),
+                                          padded.size() + simdjson::SIMDJSON_PADDING);
+  if (parser_->json.iterate(view).get(text)) return Status::MalformedJson;
+  return parser_->decode(text, message);
+}
+
+KrakenDecoder::Parser::Parser() {
   levels_.reserve(kraken_levels_max);
   books_.reserve(kraken_entries_max);
   trades_.reserve(kraken_entries_max);
   tickers_.reserve(kraken_entries_max);
-  if (parser_.allocate(kraken_text_bytes_expected)) throw std::bad_alloc();
+  pairs_.reserve(kraken_pairs_max);
+  if (json.allocate(kraken_text_bytes_max)) throw std::bad_alloc();
 }
 
-KrakenStatus KrakenDecoder::decode(std::string_view padded, KrakenMessage& message) noexcept {
-  message = {};
+Status KrakenDecoder::Parser::decode(document& text, KrakenMessage& message) noexcept {
   levels_.clear();
   books_.clear();
   trades_.clear();
   tickers_.clear();
   pairs_.clear();
-  simdjson::ondemand::document document;
-  const simdjson::padded_string_view text(padded.data(), padded.size(),
-                                          padded.size() + simdjson::SIMDJSON_PADDING);
-  if (parser_.iterate(text).get(document)) return KrakenStatus::MalformedJson;
-  const auto status = decode_fields(document, message);
-  if (status != KrakenStatus::Ok) return status;
+  bool data_was_early = false;
+  auto status = decode_outer(text, message, data_was_early);
+  if (status == Status::Ok && data_was_early) {
+    // It is rare and it is valid: walk to it again, now that the channel is known.
+    text.rewind();
+    value data;
+    if (text.find_field_unordered("data").get(data)) return Status::MalformedJson;
+    status = take_data(data, message);
+  }
+  if (status != Status::Ok) return status;
   message.books = books_;
   message.trades = trades_;
   message.tickers = tickers_;
   message.pairs = pairs_;
-  return KrakenStatus::Ok;
+  return Status::Ok;
 }
 
-KrakenStatus KrakenDecoder::decode_fields(simdjson::ondemand::document& document,
-                                          KrakenMessage& message) noexcept {
-  static constexpr std::string_view keys[] = {"channel", "type",   "data",  "method",
-                                              "success", "result", "error", "symbol"};
-  enum : unsigned { channel, type, data, method, success, result, error, symbol };
-  Object fields;
-  if (const auto code = document.get_object().get(fields)) return refusal(code);
-  Seen seen;
-  bool data_was_early = false;
-  const auto status = each_field(fields, [&](std::string_view key, Value field) {
-    const auto which = position_of(key, keys);
-    if (which == std::size(keys)) return skip(field);
-    if (seen.again(which)) return KrakenStatus::RepeatedField;
-    std::string_view text;
-    switch (which) {
-      case channel:
-        if (const auto taken = take_text(field, text); taken != KrakenStatus::Ok) return taken;
-        message.kind = kind_of_channel(text);
-        return KrakenStatus::Ok;
-      case type:
-        if (const auto taken = take_text(field, text); taken != KrakenStatus::Ok) return taken;
-        message.snapshot = text == "snapshot";
-        return KrakenStatus::Ok;
-      case data:
-        // What it is, the channel says; it stands first in all that the venue sends.
-        data_was_early = !seen.has(channel);
-        return data_was_early ? skip(field) : take_data(field, message);
-      case method:
-        return take_text(field, message.answer.method);
-      case success:
-        return take_bool(field, message.answer.success);
-      case result:
-        return take_result(field, message.answer);
-      case error:
-        return take_text(field, message.answer.error);
-      default:
-        return take_text(field, message.answer.symbol);
+namespace outer {
+constexpr std::array<std::string_view, 9> keys{"channel", "type",  "data",   "method", "success",
+                                               "result",  "error", "symbol", "req_id"};
+enum : unsigned { channel, type, data, method, success, result, error, symbol, request };
+}  // namespace outer
+
+Status KrakenDecoder::Parser::decode_outer(document& text, KrakenMessage& message,
+                                           bool& data_was_early) noexcept {
+  json_type type;
+  if (text.type().get(type)) return Status::MalformedJson;
+  // Neither shape of this venue: a lone scalar is not even looked through.
+  if (type != json_type::object) return Status::MalformedJson;
+  object members;
+  if (text.get_object().get(members)) return Status::MalformedJson;
+  Fields fields(outer::keys);
+  auto fault = fields.walk(members, [&](unsigned which, value field) {
+    if (which != outer::data || fields.met(outer::channel)) {
+      return take_outer(which, field, message);
     }
+    data_was_early = true;
+    return skip(field);
   });
-  if (status != KrakenStatus::Ok) return status;
-  if (!at_end(document)) return KrakenStatus::MalformedJson;
-  if (seen.has(method)) {
-    if (message.answer.method != "pong" && !seen.has(success)) return KrakenStatus::MissingField;
+  if (ends_walk(fault)) return fault;
+  if (!at_end(text)) return Status::MalformedJson;
+  if (fields.met(outer::method)) {
     message.kind = KrakenKind::Answer;
-    return KrakenStatus::Ok;
+    data_was_early = false;
+    const bool pong = message.answer.method == "pong";
+    return fields.require(fault, pong ? 0 : 1U << outer::success);
   }
-  if (!seen.has(channel)) return KrakenStatus::MissingField;
-  if (message.kind == KrakenKind::Heartbeat || message.kind == KrakenKind::Ignored)
-    return KrakenStatus::Ok;
-  if (!seen.has(data) || !seen.has(type)) return KrakenStatus::MissingField;
-  if (!data_was_early) return KrakenStatus::Ok;
-  document.rewind();
-  Value late;
-  if (document.find_field_unordered("data").get(late)) return KrakenStatus::MalformedJson;
-  return take_data(late, message);
+  fault = fields.require(fault, 1U << outer::channel);
+  if (message.kind == KrakenKind::Heartbeat || message.kind == KrakenKind::Ignored) {
+    data_was_early = false;
+    return fault;
+  }
+  return fields.require(fault, 1U << outer::data | 1U << outer::type);
 }
 
-KrakenStatus KrakenDecoder::take_data(Value field, KrakenMessage& message) noexcept {
+Status KrakenDecoder::Parser::take_outer(unsigned which, value field,
+                                         KrakenMessage& message) noexcept {
+  std::string_view text;
+  Status status;
+  switch (which) {
+    case outer::channel:
+      status = take_text(field, text);
+      message.kind = kind_of_channel(text);
+      return status;
+    case outer::type:
+      status = take_text(field, text);
+      message.snapshot = text == "snapshot";
+      if (status == Status::Ok && text != "snapshot" && text != "update") {
+        return Status::MistypedField;
+      }
+      return status;
+    case outer::data:
+      return take_data(field, message);
+    case outer::method:
+      return take_text(field, message.answer.method);
+    case outer::success:
+      return take_bool(field, message.answer.success);
+    case outer::result:
+      return take_result(field, message.answer);
+    case outer::error:
+      return take_text(field, message.answer.error);
+    case outer::symbol:
+      return take_text(field, message.answer.symbol);
+    default:
+      return take_unsigned(field, std::numeric_limits<std::uint64_t>::max(),
+                           message.answer.request);
+  }
+}
+
+Status KrakenDecoder::Parser::take_data(value field, KrakenMessage& message) noexcept {
   switch (message.kind) {
     case KrakenKind::Book:
-      return take_entries(field, books_,
-                          [this](Object o, KrakenBook& b) { return take_book(o, b); });
+      return take_entries(field, books_, kraken_entries_max,
+                          [this](object o, KrakenBook& b) { return take_book(o, b); });
     case KrakenKind::Trade:
-      return take_entries(field, trades_,
-                          [this](Object o, KrakenTrade& t) { return take_trade(o, t); });
+      return take_entries(field, trades_, kraken_entries_max,
+                          [this](object o, KrakenTrade& t) { return take_trade(o, t); });
     case KrakenKind::Ticker:
-      return take_entries(field, tickers_,
-                          [this](Object o, KrakenTicker& t) { return take_ticker(o, t); });
+      return take_entries(field, tickers_, kraken_entries_max,
+                          [this](object o, KrakenTicker& t) { return take_ticker(o, t); });
     case KrakenKind::Instruments:
       return take_instruments(field);
     case KrakenKind::SystemStatus:
@@ -217,30 +342,31 @@ KrakenStatus KrakenDecoder::take_data(Value field, KrakenMessage& message) noexc
   }
 }
 
+// A fault inside an entry is the entry's; only what is no object, or one too many, is the text's.
 template <typename Entry, typename Take>
-KrakenStatus KrakenDecoder::take_entries(Value field, std::vector<Entry>& entries,
-                                         Take take) noexcept {
-  simdjson::ondemand::array items;
-  if (const auto error = field.get_array().get(items)) return refusal(error);
-  for (auto item : items) {
-    Object fields;
-    if (const auto error = std::move(item).get_object().get(fields)) return refusal(error);
-    if (entries.size() == kraken_entries_max) return KrakenStatus::TooMany;
+Status KrakenDecoder::Parser::take_entries(value field, std::vector<Entry>& entries,
+                                           std::size_t most, Take take) noexcept {
+  return each_object(field, [&](object fields) {
+    if (entries.size() == most) {
+      static constexpr std::array<std::string_view, 0> no_keys{};
+      Fields none(no_keys);
+      const auto status = none.walk(fields, [](unsigned, value) { return Status::Ok; });
+      return ends_walk(status) ? status : Status::TooMany;
+    }
     entries.emplace_back();
-    if (const auto status = take(fields, entries.back()); status != KrakenStatus::Ok) return status;
-  }
-  return KrakenStatus::Ok;
+    entries.back().fault = take(fields, entries.back());
+    return ends_walk(entries.back().fault) ? Status::MalformedJson : Status::Ok;
+  });
 }
 
-KrakenStatus KrakenDecoder::take_book(Object fields, KrakenBook& book) noexcept {
-  static constexpr std::string_view keys[] = {"symbol", "bids", "asks", "checksum", "timestamp"};
+Status KrakenDecoder::Parser::take_book(object members, KrakenBook& book) noexcept {
+  static constexpr std::array<std::string_view, 5> keys{"symbol", "bids", "asks", "checksum",
+                                                        "timestamp"};
   enum : unsigned { symbol, bids, asks, checksum, timestamp };
-  Seen seen;
-  const auto status = each_field(fields, [&](std::string_view key, Value field) {
-    const auto which = position_of(key, keys);
-    if (which == std::size(keys)) return skip(field);
-    if (seen.again(which)) return KrakenStatus::RepeatedField;
+  Fields fields(keys);
+  const auto fault = fields.walk(members, [&](unsigned which, value field) {
     std::uint64_t number = 0;
+    Status status;
     switch (which) {
       case symbol:
         return take_text(field, book.symbol);
@@ -248,64 +374,58 @@ KrakenStatus KrakenDecoder::take_book(Object fields, KrakenBook& book) noexcept 
         return take_levels(field, book.bids);
       case asks:
         return take_levels(field, book.asks);
-      case checksum: {
-        const auto taken = take_unsigned(field, std::numeric_limits<std::uint32_t>::max(), number);
+      case checksum:
+        status = take_unsigned(field, std::numeric_limits<std::uint32_t>::max(), number);
         book.checksum = static_cast<std::uint32_t>(number);
-        return taken;
-      }
+        return status;
       default:
         book.has_exchange_time = true;
         return take_time(field, book.exchange);
     }
   });
-  if (status != KrakenStatus::Ok) return status;
-  constexpr unsigned wanted = 1u << symbol | 1u << bids | 1u << asks | 1u << checksum;
-  return seen.all(wanted) ? KrakenStatus::Ok : KrakenStatus::MissingField;
+  return fields.require(fault, 1U << symbol | 1U << bids | 1U << asks | 1U << checksum);
 }
 
-KrakenStatus KrakenDecoder::take_levels(Value field,
-                                        std::span<const KrakenLevel>& levels) noexcept {
-  static constexpr std::string_view keys[] = {"price", "qty"};
-  simdjson::ondemand::array items;
-  if (const auto error = field.get_array().get(items)) return refusal(error);
+Status KrakenDecoder::Parser::take_levels(value field,
+                                          std::span<const KrakenLevel>& levels) noexcept {
   const std::size_t begin = levels_.size();
-  for (auto item : items) {
-    Object fields;
-    if (const auto error = std::move(item).get_object().get(fields)) return refusal(error);
-    if (levels_.size() == kraken_levels_max) return KrakenStatus::TooMany;
+  const auto fault = each_object(field, [this](object members) {
     KrakenLevel level;
-    Seen seen;
-    const auto status = each_field(fields, [&](std::string_view key, Value number) {
-      const auto which = position_of(key, keys);
-      if (which == std::size(keys)) return skip(number);
-      if (seen.again(which)) return KrakenStatus::RepeatedField;
-      return take_number(number, which == 0 ? level.price : level.quantity);
-    });
-    if (status != KrakenStatus::Ok) return status;
-    if (!seen.all(0b11)) return KrakenStatus::MissingField;
-    levels_.push_back(level);  // never reallocates: reserved in full
-  }
+    const auto status = take_level(members, level);
+    if (status != Status::Ok) return status;
+    if (levels_.size() == kraken_levels_max) return Status::TooMany;
+    levels_.push_back(level);
+    return Status::Ok;
+  });
   levels = {levels_.data() + begin, levels_.size() - begin};
-  return KrakenStatus::Ok;
+  return fault;
 }
 
-KrakenStatus KrakenDecoder::take_trade(Object fields, KrakenTrade& trade) noexcept {
-  static constexpr std::string_view keys[] = {"symbol", "side",     "price",
-                                              "qty",    "trade_id", "timestamp"};
+Status KrakenDecoder::Parser::take_level(object members, KrakenLevel& level) noexcept {
+  static constexpr std::array<std::string_view, 2> keys{"price", "qty"};
+  Fields fields(keys);
+  const auto fault = fields.walk(members, [&](unsigned which, value field) {
+    return take_number(field, which == 0 ? level.price : level.quantity);
+  });
+  return fields.require(fault, 0b11);
+}
+
+Status KrakenDecoder::Parser::take_trade(object members, KrakenTrade& trade) noexcept {
+  static constexpr std::array<std::string_view, 6> keys{"symbol", "side",     "price",
+                                                        "qty",    "trade_id", "timestamp"};
   enum : unsigned { symbol, side, price, quantity, id, timestamp };
-  Seen seen;
-  const auto status = each_field(fields, [&](std::string_view key, Value field) {
-    const auto which = position_of(key, keys);
-    if (which == std::size(keys)) return skip(field);
-    if (seen.again(which)) return KrakenStatus::RepeatedField;
+  Fields fields(keys);
+  const auto fault = fields.walk(members, [&](unsigned which, value field) {
     std::string_view text;
+    Status status;
     switch (which) {
       case symbol:
         return take_text(field, trade.symbol);
       case side:
-        if (const auto taken = take_text(field, text); taken != KrakenStatus::Ok) return taken;
+        status = take_text(field, text);
         trade.buy = text == "buy";
-        return trade.buy || text == "sell" ? KrakenStatus::Ok : KrakenStatus::MistypedField;
+        if (status == Status::Ok && text != "buy" && text != "sell") return Status::MistypedField;
+        return status;
       case price:
         return take_number(field, trade.price);
       case quantity:
@@ -316,19 +436,15 @@ KrakenStatus KrakenDecoder::take_trade(Object fields, KrakenTrade& trade) noexce
         return take_time(field, trade.exchange);
     }
   });
-  if (status != KrakenStatus::Ok) return status;
-  return seen.all(0b111111) ? KrakenStatus::Ok : KrakenStatus::MissingField;
+  return fields.require(fault, 0b111111);
 }
 
-KrakenStatus KrakenDecoder::take_ticker(Object fields, KrakenTicker& ticker) noexcept {
-  static constexpr std::string_view keys[] = {"symbol", "bid",     "bid_qty",
-                                              "ask",    "ask_qty", "timestamp"};
+Status KrakenDecoder::Parser::take_ticker(object members, KrakenTicker& ticker) noexcept {
+  static constexpr std::array<std::string_view, 6> keys{"symbol", "bid",     "bid_qty",
+                                                        "ask",    "ask_qty", "timestamp"};
   enum : unsigned { symbol, bid, bid_quantity, ask, ask_quantity, timestamp };
-  Seen seen;
-  const auto status = each_field(fields, [&](std::string_view key, Value field) {
-    const auto which = position_of(key, keys);
-    if (which == std::size(keys)) return skip(field);
-    if (seen.again(which)) return KrakenStatus::RepeatedField;
+  Fields fields(keys);
+  const auto fault = fields.walk(members, [&](unsigned which, value field) {
     switch (which) {
       case symbol:
         return take_text(field, ticker.symbol);
@@ -345,71 +461,64 @@ KrakenStatus KrakenDecoder::take_ticker(Object fields, KrakenTicker& ticker) noe
         return take_time(field, ticker.exchange);
     }
   });
-  if (status != KrakenStatus::Ok) return status;
-  return seen.all(0b11111) ? KrakenStatus::Ok : KrakenStatus::MissingField;
+  return fields.require(fault, 0b11111);
 }
 
-KrakenStatus KrakenDecoder::take_pair(Object fields, KrakenPair& pair) noexcept {
-  static constexpr std::string_view keys[] = {"symbol", "price_precision", "qty_precision"};
-  Seen seen;
-  const auto status = each_field(fields, [&](std::string_view key, Value field) {
-    const auto which = position_of(key, keys);
-    if (which == std::size(keys)) return skip(field);
-    if (seen.again(which)) return KrakenStatus::RepeatedField;
+Status KrakenDecoder::Parser::take_pair(object members, KrakenPair& pair) noexcept {
+  static constexpr std::array<std::string_view, 4> keys{"symbol", "price_precision",
+                                                        "qty_precision", "status"};
+  Fields fields(keys);
+  const auto fault = fields.walk(members, [&](unsigned which, value field) {
     if (which == 0) return take_text(field, pair.symbol);
-    std::uint64_t decimals = 0;
-    const auto taken = take_unsigned(field, 18, decimals);
-    (which == 1 ? pair.price_precision : pair.quantity_precision) = static_cast<int>(decimals);
-    return taken;
-  });
-  if (status != KrakenStatus::Ok) return status;
-  return seen.all(0b111) ? KrakenStatus::Ok : KrakenStatus::MissingField;
-}
-
-KrakenStatus KrakenDecoder::take_instruments(Value field) noexcept {
-  Object fields;
-  if (const auto error = field.get_object().get(fields)) return refusal(error);
-  return each_field(fields, [this](std::string_view key, Value list) {
-    if (key != "pairs") return skip(list);
-    simdjson::ondemand::array items;
-    if (const auto error = list.get_array().get(items)) return refusal(error);
-    for (auto item : items) {
-      Object pair_fields;
-      if (const auto error = std::move(item).get_object().get(pair_fields)) return refusal(error);
-      if (pairs_.size() == kraken_pairs_max) return KrakenStatus::TooMany;
-      pairs_.emplace_back();  // grows at the first instrument message only: start-up
-      if (const auto status = take_pair(pair_fields, pairs_.back()); status != KrakenStatus::Ok)
-        return status;
-    }
-    return KrakenStatus::Ok;
-  });
-}
-
-KrakenStatus KrakenDecoder::take_system_status(Value field, bool& online) noexcept {
-  simdjson::ondemand::array items;
-  if (const auto error = field.get_array().get(items)) return refusal(error);
-  for (auto item : items) {
-    Object fields;
-    if (const auto error = std::move(item).get_object().get(fields)) return refusal(error);
-    const auto status = each_field(fields, [&](std::string_view key, Value part) {
-      if (key != "system") return skip(part);
+    if (which == 3) {
       std::string_view text;
-      const auto taken = take_text(part, text);
-      online = text == "online";
-      return taken;
-    });
-    if (status != KrakenStatus::Ok) return status;
-  }
-  return KrakenStatus::Ok;
+      const auto status = take_text(field, text);
+      pair.halted = is_halted_pair(text);
+      return status;
+    }
+    std::uint64_t decimals = 0;
+    const auto status = take_unsigned(field, 18, decimals);
+    (which == 1 ? pair.price_precision : pair.quantity_precision) = static_cast<int>(decimals);
+    return status;
+  });
+  return fields.require(fault, 0b111);
 }
 
-KrakenStatus KrakenDecoder::take_result(Value field, KrakenAnswer& answer) noexcept {
-  Object fields;
-  if (const auto error = field.get_object().get(fields)) return refusal(error);
-  return each_field(fields, [&](std::string_view key, Value part) {
-    if (key == "channel") return take_text(part, answer.channel);
-    if (key == "symbol") return take_text(part, answer.symbol);
-    if (key != "depth") return skip(part);
+Status KrakenDecoder::Parser::take_instruments(value field) noexcept {
+  static constexpr std::array<std::string_view, 1> keys{"pairs"};
+  if (!is_type(field, json_type::object)) return mistyped(field);
+  object members;
+  if (field.get_object().get(members)) return Status::MalformedJson;
+  Fields fields(keys);
+  return fields.walk(members, [this](unsigned, value list) {
+    return take_entries(list, pairs_, kraken_pairs_max,
+                        [this](object o, KrakenPair& p) { return take_pair(o, p); });
+  });
+}
+
+Status KrakenDecoder::Parser::take_system_status(value field, bool& online) noexcept {
+  static constexpr std::array<std::string_view, 1> keys{"system"};
+  return each_object(field, [&](object members) {
+    Fields fields(keys);
+    const auto fault = fields.walk(members, [&](unsigned, value part) {
+      std::string_view text;
+      const auto status = take_text(part, text);
+      online = text == "online";
+      return status;
+    });
+    return fields.require(fault, 0b1);
+  });
+}
+
+Status KrakenDecoder::Parser::take_result(value field, KrakenAnswer& answer) noexcept {
+  static constexpr std::array<std::string_view, 3> keys{"channel", "symbol", "depth"};
+  if (!is_type(field, json_type::object)) return mistyped(field);
+  object members;
+  if (field.get_object().get(members)) return Status::MalformedJson;
+  Fields fields(keys);
+  return fields.walk(members, [&](unsigned which, value part) {
+    if (which == 0) return take_text(part, answer.channel);
+    if (which == 1) return take_text(part, answer.symbol);
     std::uint64_t depth = 0;
     const auto status = take_unsigned(part, 1'000'000, depth);
     answer.depth = static_cast<std::uint32_t>(depth);

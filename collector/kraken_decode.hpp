@@ -2,20 +2,23 @@
 // that junk in a field nobody wants is refused as a strict parser would; numbers stay text, because
 // their exact digits enter the venue's checksum and their exponent is the instrument's.
 //
+// Damage stays where it is: what is no JSON, or lacks its outer fields, refuses the whole text; a
+// missing or mistyped field inside one entry (a book, a trade, ...) is that entry's fault() and
+// leaves the others good.
+//
 // Shapes: docs of Kraken's WebSocket API v2 (book, trade, ticker, instrument, status, heartbeat,
 // subscribe and unsubscribe answers), read November 2026.
 //
 // Threads: the adapter's. Bounded by the *_max below. Texts need 64 readable bytes behind their
 // end. Results live until the next decode(). Fails by: KrakenStatus; allocates nothing after
-// construction but for a text longer than kraken_text_bytes_expected.
+// construction.
 #pragma once
 
-#include <simdjson.h>
-
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
-#include <vector>
 
 #include "ringside/time.hpp"
 
@@ -24,7 +27,8 @@ namespace ringside::collector {
 inline constexpr std::size_t kraken_levels_max = 16'384;  // of one message
 inline constexpr std::size_t kraken_entries_max = 1'024;  // books, trades or tickers of one message
 inline constexpr std::size_t kraken_pairs_max = 16'384;   // of the instrument channel
-inline constexpr std::size_t kraken_text_bytes_expected = std::size_t{1} << 20;
+// A longer text is refused: the whole instrument channel of 2026 is about 1 MB.
+inline constexpr std::size_t kraken_text_bytes_max = std::size_t{4} << 20;
 
 enum class KrakenStatus : std::uint8_t {
   Ok = 0,
@@ -33,6 +37,7 @@ enum class KrakenStatus : std::uint8_t {
   MistypedField,
   RepeatedField,
   TooMany,  // levels or entries
+  TooLarge,
 };
 
 enum class KrakenKind : std::uint8_t {
@@ -52,7 +57,8 @@ struct KrakenLevel {
   std::string_view quantity;
 };
 struct KrakenBook {
-  std::string_view symbol;
+  KrakenStatus fault = KrakenStatus::Ok;
+  std::string_view symbol;            // empty: it could not be told
   std::span<const KrakenLevel> bids;  // in the order of the message
   std::span<const KrakenLevel> asks;
   std::uint32_t checksum = 0;
@@ -60,7 +66,8 @@ struct KrakenBook {
   bool has_exchange_time = false;
 };
 struct KrakenTrade {
-  std::string_view symbol;
+  KrakenStatus fault = KrakenStatus::Ok;
+  std::string_view symbol;  // empty: it could not be told
   std::string_view price;
   std::string_view quantity;
   bool buy = false;  // the taker's side
@@ -68,23 +75,27 @@ struct KrakenTrade {
   UtcNs exchange;
 };
 struct KrakenTicker {
-  std::string_view symbol;
+  KrakenStatus fault = KrakenStatus::Ok;
+  std::string_view symbol;  // empty: it could not be told
   KrakenLevel bid;
   KrakenLevel ask;
   UtcNs exchange;
   bool has_exchange_time = false;
 };
 struct KrakenPair {
-  std::string_view symbol;
+  KrakenStatus fault = KrakenStatus::Ok;
+  std::string_view symbol;     // empty: it could not be told
   int price_precision = 0;     // decimals
   int quantity_precision = 0;  // decimals
+  bool halted = false;         // by its own status
 };
 struct KrakenAnswer {
   std::string_view method;
   std::string_view channel;  // of the result; empty in refusals
   std::string_view symbol;
   std::string_view error;
-  std::uint32_t depth = 0;  // books
+  std::uint32_t depth = 0;    // books
+  std::uint64_t request = 0;  // req_id of the question; 0: it had none
   bool success = false;
 };
 
@@ -102,35 +113,14 @@ struct KrakenMessage {
 class KrakenDecoder {
  public:
   KrakenDecoder();
-  // `message` is meaningful only if Ok.
+  ~KrakenDecoder();
+  // `message` is meaningful only if Ok; then each entry's fault says what it is worth.
   [[nodiscard]] KrakenStatus decode(std::string_view padded, KrakenMessage& message) noexcept;
 
  private:
-  using Value = simdjson::ondemand::value;
-  using Object = simdjson::ondemand::object;
+  struct Parser;  // simdjson's types depend on -march; they stay in one file
 
-  [[nodiscard]] KrakenStatus decode_fields(simdjson::ondemand::document& document,
-                                           KrakenMessage& message) noexcept;
-  [[nodiscard]] KrakenStatus take_data(Value data, KrakenMessage& message) noexcept;
-  template <typename Entry, typename Take>
-  [[nodiscard]] KrakenStatus take_entries(Value data, std::vector<Entry>& entries,
-                                          Take take) noexcept;
-  [[nodiscard]] KrakenStatus take_book(Object fields, KrakenBook& book) noexcept;
-  [[nodiscard]] KrakenStatus take_levels(Value value,
-                                         std::span<const KrakenLevel>& levels) noexcept;
-  [[nodiscard]] KrakenStatus take_trade(Object fields, KrakenTrade& trade) noexcept;
-  [[nodiscard]] KrakenStatus take_ticker(Object fields, KrakenTicker& ticker) noexcept;
-  [[nodiscard]] KrakenStatus take_instruments(Value data) noexcept;
-  [[nodiscard]] KrakenStatus take_pair(Object fields, KrakenPair& pair) noexcept;
-  [[nodiscard]] KrakenStatus take_system_status(Value data, bool& online) noexcept;
-  [[nodiscard]] KrakenStatus take_result(Value result, KrakenAnswer& answer) noexcept;
-
-  simdjson::ondemand::parser parser_;
-  std::vector<KrakenLevel> levels_;
-  std::vector<KrakenBook> books_;
-  std::vector<KrakenTrade> trades_;
-  std::vector<KrakenTicker> tickers_;
-  std::vector<KrakenPair> pairs_;
+  std::unique_ptr<Parser> parser_;
 };
 
 }  // namespace ringside::collector

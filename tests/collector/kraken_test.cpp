@@ -1,0 +1,685 @@
+// The Kraken v2 adapter, message by message: what is subscribed, what becomes of each message, how
+// damage stays with its instrument, how an instrument comes back on the same connection.
+#include "collector/kraken.hpp"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/collector/adapter_bench.hpp"
+
+namespace ringside::collector {
+namespace {
+
+using bench::Bench;
+using bench::Padded;
+using bench::Seen;
+
+constexpr std::int64_t second_ns = 1'000'000'000;
+
+std::string book(
+    std::string_view type, std::string_view symbol, std::string_view bids, std::string_view asks,
+    std::string_view more = R"(,"checksum":7,"timestamp":"2026-08-02T03:35:51.660084Z")") {
+  std::string text = R"({"channel":"book","type":")";
+  text.append(type).append(R"(","data":[{"symbol":")").append(symbol);
+  text.append(R"(","bids":[)").append(bids).append(R"(],"asks":[)").append(asks).append("]");
+  return text.append(more).append("}]}");
+}
+
+constexpr std::string_view btc_bid = R"({"price":63388.7,"qty":0.25761908})";
+constexpr std::string_view btc_ask = R"({"price":63389.0,"qty":1.00000000})";
+
+class Kraken : public ::testing::Test {
+ protected:
+  void make(KrakenConfig config) {
+    if (config.instruments.empty()) config.instruments = two();
+    adapter = std::make_unique<KrakenAdapter>(std::move(config), bench.records, bench.host);
+  }
+  static std::vector<KrakenInstrument> two(bool known = true) {
+    return {{"BTC/USD", Bench::id(0), 0, known, Exponent{-1}, Exponent{-8}},
+            {"XRP/USD", Bench::id(1), 1, known, Exponent{-5}, Exponent{-8}}};
+  }
+  void open() {
+    adapter->on_open(0, bench.now);
+    tick(second_ns);
+  }
+  // Both books live.
+  void go_live() {
+    make({});
+    open();
+    take(book("snapshot", "BTC/USD", btc_bid, btc_ask));
+    take(book("snapshot", "XRP/USD", R"({"price":1.08100,"qty":5.00000000})", ""));
+    (void)bench.drain();
+    bench.host.sent.clear();
+  }
+  void take(std::string_view text) {
+    const Padded padded(text);
+    adapter->on_message(0, padded.view(), bench.now);
+  }
+  void tick(std::int64_t ns) {
+    for (int i = 0; i < 10; ++i) {
+      bench.pass(ns / 10);
+      adapter->on_tick(bench.now);
+    }
+  }
+  std::uint64_t count(Count counter) const { return adapter->counters()[counter]; }
+
+  // All records since the last look; of the other instrument there must be none.
+  std::vector<Seen> only(std::uint32_t index) {
+    auto seen = bench.drain();
+    for (const auto& [record, bids, asks] : seen) EXPECT_EQ(record.id(), Bench::id(index));
+    return seen;
+  }
+  // That XRP has left live for this cause, and BTC shows no record more; then back to live.
+  void expect_confined(Cause cause, Count counter) {
+    EXPECT_EQ(count(counter), 1U);
+    const auto seen = only(1);
+    ASSERT_EQ(seen.size(), 1U);
+    EXPECT_EQ(seen[0].record.kind, Kind::Status);
+    EXPECT_EQ(seen[0].record.cause(), cause);
+    EXPECT_EQ(seen[0].record.quantity, static_cast<std::int64_t>(State::Gap));
+    ASSERT_EQ(bench.host.sent.size(), 2U) << "it resyncs, and nothing else is sent";
+    for (const auto& sent : bench.host.sent) EXPECT_NE(sent.find("XRP/USD"), std::string::npos);
+    EXPECT_TRUE(bench.host.reconnects.empty());
+    take(
+        R"({"method":"unsubscribe","result":{"channel":"book","depth":10,"symbol":"XRP/USD"},"success":true})");
+    take(
+        R"({"method":"subscribe","result":{"channel":"book","depth":10,"symbol":"XRP/USD"},"success":true})");
+    take(book("snapshot", "XRP/USD", R"({"price":1.08101,"qty":5.00000000})", ""));
+    const auto after = only(1);
+    ASSERT_EQ(after.size(), 2U);
+    EXPECT_EQ(after[0].record.kind, Kind::Instrument);
+    EXPECT_EQ(after[1].record.kind, Kind::Snapshot);
+    EXPECT_EQ(after[1].record.epoch, epoch_of(1, 2));
+  }
+
+  Bench bench{2};
+  std::unique_ptr<KrakenAdapter> adapter;
+};
+
+// --- Subscribing ---
+
+TEST_F(Kraken, SubscribesEachChannelForAllItsSymbols) {
+  make({});
+  open();
+  ASSERT_EQ(bench.host.sent.size(), 3U);
+  EXPECT_EQ(bench.host.sent[0],
+            R"({"method":"subscribe","params":{"channel":"book","symbol":["BTC/USD","XRP/USD"],)"
+            R"("depth":10,"snapshot":true},"req_id":3})");
+  EXPECT_EQ(bench.host.sent[1],
+            R"({"method":"subscribe","params":{"channel":"trade","symbol":["BTC/USD","XRP/USD"],)"
+            R"("snapshot":false},"req_id":7})");
+  EXPECT_EQ(bench.host.sent[2],
+            R"({"method":"subscribe","params":{"channel":"ticker","symbol":["BTC/USD","XRP/USD"],)"
+            R"("event_trigger":"bbo","snapshot":true},"req_id":11})");
+}
+
+TEST_F(Kraken, ManySymbolsGoInBatchesAndOverSeveralConnections) {
+  KrakenConfig config;
+  config.trades = config.bbos = false;
+  for (std::uint32_t i = 0; i < 50; ++i) {
+    config.instruments.push_back(
+        {"S" + std::to_string(i), Bench::id(i), i, true, Exponent{-1}, Exponent{-8}});
+  }
+  config.instruments_per_connection = 30;
+  Bench many(50);
+  KrakenAdapter sharded(config, many.records, many.host);
+  ASSERT_EQ(sharded.connection_count(), 2U);
+  EXPECT_EQ(sharded.connection_path(1), "/v2");
+  sharded.on_open(0, many.now);
+  sharded.on_open(1, many.now);
+  for (int i = 0; i < 10; ++i) {
+    many.pass(second_ns / 10);
+    sharded.on_tick(many.now);
+  }
+  EXPECT_EQ(many.host.sent_on, (std::vector<ConnectionIndex>{0, 1, 0}));
+}
+
+TEST_F(Kraken, TermsAndTheStateSyncingComeBeforeAnythingElse) {
+  make({});
+  open();
+  const auto seen = bench.drain();
+  ASSERT_EQ(seen.size(), 4U);
+  EXPECT_EQ(seen[0].record.kind, Kind::Instrument);
+  EXPECT_EQ(InstrumentTerms::unpacked(seen[0].record.price),
+            (InstrumentTerms{Exponent{-1}, Exponent{-8}, ChecksumRule::Kraken, 10}));
+  EXPECT_EQ(seen[0].record.epoch, epoch_of(1, 0));
+  EXPECT_EQ(seen[1].record.kind, Kind::Status);
+  EXPECT_EQ(seen[1].record.cause(), Cause::Starting);
+  EXPECT_EQ(seen[1].record.quantity, static_cast<std::int64_t>(State::Syncing));
+}
+
+TEST_F(Kraken, UnknownExponentsAreAskedForBeforeTheBooks) {
+  KrakenConfig config;
+  config.instruments = two(false);
+  make(config);
+  open();
+  ASSERT_EQ(bench.host.sent.size(), 1U);
+  EXPECT_NE(bench.host.sent[0].find(R"("channel":"instrument")"), std::string::npos);
+  take(R"({"channel":"instrument","type":"snapshot","data":{"assets":[{"id":"BTC"}],"pairs":[)"
+       R"({"symbol":"BTC/USD","price_precision":1,"qty_precision":8,"status":"online"},)"
+       R"({"symbol":"ODD/USD","price_precision":99,"qty_precision":"x"}]}})");
+  ASSERT_EQ(bench.host.sent.size(), 2U);
+  EXPECT_NE(bench.host.sent[1].find(R"(["BTC/USD"])"), std::string::npos);
+  EXPECT_EQ(count(Count::UnknownSymbol), 1U) << "XRP/USD is not listed";
+  EXPECT_EQ(count(Count::MistypedField), 0U) << "the odd pair is nobody's here";
+  const auto seen = bench.drain();
+  EXPECT_EQ(seen.back().record.id(), Bench::id(1));
+  EXPECT_EQ(seen.back().record.quantity, static_cast<std::int64_t>(State::Failed));
+  EXPECT_EQ(seen.back().record.cause(), Cause::UnknownSymbol);
+
+  bench.host.sent.clear();
+  tick(second_ns);
+  bench.host.sent.clear();
+  take(R"({"channel":"instrument","type":"update","data":{"assets":[],"pairs":[)"
+       R"({"symbol":"XRP/USD","price_precision":5,"qty_precision":8,"status":"online"}]}})");
+  ASSERT_EQ(bench.host.sent.size(), 4U) << "newly listed: trade, ticker, and its book";
+  for (const auto& sent : bench.host.sent) EXPECT_NE(sent.find("XRP/USD"), std::string::npos);
+}
+
+TEST_F(Kraken, AnInstrumentChannelThatNeverAnswersCostsTheConnection) {
+  KrakenConfig config;
+  config.instruments = two(false);
+  make(config);
+  open();
+  for (int i = 0; i < 10; ++i) {
+    tick(second_ns);
+    take(R"({"channel":"heartbeat"})");
+  }
+  EXPECT_FALSE(bench.host.reconnects.empty());
+}
+
+TEST_F(Kraken, TheAcknowledgedDepthIsTheBooks) {
+  make({});
+  open();
+  take(R"({"method":"subscribe","req_id":3,"result":{"channel":"book","depth":25,"snapshot":true,)"
+       R"("symbol":"BTC/USD"},"success":true,"time_in":"x","time_out":"y"})");
+  (void)bench.drain();
+  take(book("snapshot", "BTC/USD", btc_bid, btc_ask));
+  const auto seen = only(0);
+  ASSERT_EQ(seen.size(), 2U);
+  EXPECT_EQ(InstrumentTerms::unpacked(seen[0].record.price).depth, 25U);
+}
+
+TEST_F(Kraken, ARefusedSymbolFailsAloneAndIsTriedAgainLater) {
+  make({});
+  open();
+  (void)bench.drain();
+  take(R"({"error":"Currency pair not supported","method":"subscribe","req_id":3,"success":false,)"
+       R"("symbol":"XRP/USD"})");
+  const auto seen = only(1);
+  ASSERT_EQ(seen.size(), 1U);
+  EXPECT_EQ(seen[0].record.quantity, static_cast<std::int64_t>(State::Failed));
+  EXPECT_EQ(seen[0].record.cause(), Cause::SubscriptionRefused);
+  EXPECT_EQ(count(Count::SubscriptionsRefused), 1U);
+  take(book("snapshot", "BTC/USD", btc_bid, btc_ask));
+  bench.host.sent.clear();
+  for (int i = 0; i < 301; ++i) {
+    tick(second_ns);
+    take(R"({"channel":"heartbeat"})");
+  }
+  EXPECT_EQ(bench.host.sent.size(), 2U);
+}
+
+TEST_F(Kraken, ARefusalThatNamesTheSymbolInItsSentenceIsUnderstood) {
+  make({});
+  open();
+  (void)bench.drain();
+  take(R"({"error":"Currency pair not supported XRP/USD","method":"subscribe","success":false})");
+  EXPECT_EQ(only(1).size(), 1U);
+}
+
+TEST_F(Kraken, ARefusedTickerLeavesTheBookAlone) {
+  make({});
+  open();
+  (void)bench.drain();
+  take(R"({"error":"no","method":"subscribe","req_id":11,"success":false,"symbol":"XRP/USD"})");
+  EXPECT_TRUE(bench.drain().empty());
+  EXPECT_EQ(count(Count::SubscriptionsRefused), 1U);
+}
+
+// --- Data ---
+
+TEST_F(Kraken, ASnapshotIsTermsAndLevelsOfANewEpoch) {
+  make({});
+  open();
+  (void)bench.drain();
+  take(book("snapshot", "BTC/USD",
+            R"({"price":63388.7,"qty":0.25761908},{"price":63388.1,"qty":0.00000001})", btc_ask));
+  const auto seen = only(0);
+  ASSERT_EQ(seen.size(), 2U);
+  EXPECT_EQ(seen[0].record.kind, Kind::Instrument);
+  const Record& record = seen[1].record;
+  EXPECT_EQ(record.kind, Kind::Snapshot);
+  EXPECT_EQ(record.epoch, epoch_of(1, 1));
+  EXPECT_EQ(seen[0].record.epoch, record.epoch);
+  EXPECT_EQ(record.flags, flag_first | flag_last | flag_reference_checksum);
+  EXPECT_EQ(record.reference, 7U);
+  EXPECT_EQ(record.exchange_ns, 1785641751'660084000);
+  EXPECT_EQ(seen[1].bids, (std::vector<Level>{{Price{633887}, Quantity{25761908}},
+                                              {Price{633881}, Quantity{1}}}));
+  EXPECT_EQ(seen[1].asks, (std::vector<Level>{{Price{633890}, Quantity{100000000}}}));
+}
+
+TEST_F(Kraken, ADeltaKeepsTheOrderEvenOfOnePriceTwice) {
+  go_live();
+  take(book("update", "BTC/USD",
+            R"({"price":63388.7,"qty":0.00000000},{"price":63388.7,"qty":2.00000000})", ""));
+  const auto seen = only(0);
+  ASSERT_EQ(seen.size(), 1U);
+  EXPECT_EQ(seen[0].record.kind, Kind::Levels);
+  EXPECT_EQ(seen[0].bids, (std::vector<Level>{{Price{633887}, Quantity{0}},
+                                              {Price{633887}, Quantity{200000000}}}));
+}
+
+TEST_F(Kraken, OneMessageMayHoldSeveralBooks) {
+  go_live();
+  take(
+      R"({"channel":"book","type":"update","data":[{"symbol":"BTC/USD","bids":[],"asks":[],)"
+      R"("checksum":1,"timestamp":"2026-08-02T03:35:51.6Z"},{"symbol":"XRP/USD","bids":[)"
+      R"({"price":1.08100,"qty":0}],"asks":[],"checksum":2,"timestamp":"2026-08-02T03:35:51Z"}]})");
+  const auto seen = bench.drain();
+  ASSERT_EQ(seen.size(), 2U);
+  EXPECT_EQ(seen[0].record.id(), Bench::id(0));
+  EXPECT_EQ(seen[0].record.reference, 1U);
+  EXPECT_EQ(seen[1].record.kind, Kind::Level);
+  EXPECT_EQ(seen[1].record.reference, 2U);
+}
+
+TEST_F(Kraken, FieldOrderDoesNotMatter) {
+  go_live();
+  take(
+      R"({"data":[{"timestamp":"2026-08-02T03:35:51.66Z","checksum":9,"asks":[],"bids":[)"
+      R"({"qty":1.00000000,"price":63380.0}],"symbol":"BTC\/USD"}],"type":"update","channel":"book"})");
+  const auto seen = only(0);
+  ASSERT_EQ(seen.size(), 1U);
+  EXPECT_EQ(seen[0].record.price, 633800);
+  EXPECT_EQ(seen[0].record.reference, 9U);
+}
+
+TEST_F(Kraken, ATradeCarriesTheTakersSide) {
+  go_live();
+  take(R"({"channel":"trade","type":"update","data":[{"symbol":"BTC/USD","side":"sell",)"
+       R"("price":63388.7,"qty":0.5,"ord_type":"limit","trade_id":4665906,)"
+       R"("timestamp":"2026-08-02T03:35:51.660084Z"},{"symbol":"BTC/USD","side":"buy",)"
+       R"("price":63389.0,"qty":1e-8,"ord_type":"market","trade_id":4665907,)"
+       R"("timestamp":"2026-08-02T03:35:51.660085Z"}]})");
+  const auto seen = only(0);
+  ASSERT_EQ(seen.size(), 2U);
+  EXPECT_EQ(seen[0].record.kind, Kind::Trade);
+  EXPECT_EQ(seen[0].record.side(), Side::Ask);
+  EXPECT_EQ(seen[0].record.price, 633887);
+  EXPECT_EQ(seen[0].record.quantity, 50000000);
+  EXPECT_EQ(seen[0].record.reference, 4665906U);
+  EXPECT_EQ(seen[1].record.side(), Side::Bid);
+  EXPECT_EQ(seen[1].record.quantity, 1);
+  EXPECT_EQ(seen[1].record.exchange_ns - seen[0].record.exchange_ns, 1000);
+  EXPECT_EQ(count(Count::Trades), 2U);
+}
+
+TEST_F(Kraken, ATickerIsABbo) {
+  go_live();
+  take(R"({"channel":"ticker","type":"update","data":[{"symbol":"BTC/USD","bid":63388.7,)"
+       R"("bid_qty":0.25761908,"ask":63389.0,"ask_qty":1.5,"last":63388.9,"volume":2}]})");
+  const auto seen = only(0);
+  ASSERT_EQ(seen.size(), 1U);
+  EXPECT_EQ(seen[0].record.kind, Kind::Bbo);
+  EXPECT_EQ(seen[0].record.price, 633887);
+  EXPECT_EQ(seen[0].record.quantity, 25761908);
+  EXPECT_EQ(seen[0].asks, (std::vector<Level>{{Price{633890}, Quantity{150000000}}}));
+  EXPECT_NE(seen[0].record.flags & flag_no_exchange_time, 0);
+}
+
+TEST_F(Kraken, HeartbeatsPongsAndUnknownChannelsAreCountedAndChangeNothing) {
+  go_live();
+  take(R"({"channel":"heartbeat"})");
+  take(R"({"method":"pong","req_id":1,"time_in":"a","time_out":"b"})");
+  take(R"({"channel":"ohlc","type":"update","data":[{"symbol":"BTC/USD"}]})");
+  EXPECT_TRUE(bench.drain().empty());
+  EXPECT_EQ(count(Count::Heartbeats), 1U);
+  EXPECT_EQ(count(Count::UnknownMessage), 1U);
+}
+
+TEST_F(Kraken, TheSystemsStatusHaltsAndResumes) {
+  go_live();
+  take(
+      R"({"channel":"status","type":"update","data":[{"version":"2.0.10","system":"maintenance"}]})");
+  auto seen = bench.drain();
+  ASSERT_EQ(seen.size(), 2U);
+  for (const auto& one : seen) {
+    EXPECT_EQ(one.record.quantity, static_cast<std::int64_t>(State::Halted));
+    EXPECT_EQ(one.record.cause(), Cause::VenueHalt);
+  }
+  take(R"({"channel":"status","type":"update","data":[{"version":"2.0.10","system":"online"}]})");
+  seen = bench.drain();
+  ASSERT_EQ(seen.size(), 2U);
+  EXPECT_EQ(seen[0].record.quantity, static_cast<std::int64_t>(State::Live));
+}
+
+TEST_F(Kraken, AHaltOutlastsASnapshot) {
+  go_live();
+  take(R"({"channel":"status","type":"update","data":[{"system":"cancel_only"}]})");
+  (void)bench.drain();
+  adapter->on_resync(Bench::id(1), epoch_of(1, 1), Cause::ChecksumFailed, bench.now);
+  take(book("snapshot", "XRP/USD", "", ""));
+  const auto seen = only(1);
+  EXPECT_EQ(seen.back().record.kind, Kind::Status);
+  EXPECT_EQ(seen.back().record.quantity, static_cast<std::int64_t>(State::Halted));
+}
+
+// --- Damage, each under its own name, and with its own instrument only ---
+
+TEST_F(Kraken, MalformedJsonIsTheDamageOfWhoeverIsNamedInIt) {
+  go_live();
+  auto text = book("update", "XRP/USD", R"({"price":1.08100,"qty":1.0})", "");
+  text.pop_back();
+  take(text);
+  expect_confined(Cause::BadMessage, Count::MalformedJson);
+}
+
+TEST_F(Kraken, MalformedJsonInAFieldThatNobodyReadsIsSeenToo) {
+  go_live();
+  take(book("update", "XRP/USD", "", "", R"(,"checksum":7,"extra":[1,nul])"));
+  expect_confined(Cause::BadMessage, Count::MalformedJson);
+}
+
+TEST_F(Kraken, TextBehindTheMessageIsMalformed) {
+  go_live();
+  take(book("update", "XRP/USD", "", "") + "{}");
+  expect_confined(Cause::BadMessage, Count::MalformedJson);
+}
+
+TEST_F(Kraken, ASnapshotCutShortIsAskedForAgain) {
+  make({});
+  open();
+  (void)bench.drain();
+  bench.host.sent.clear();
+  take(book("snapshot", "XRP/USD", R"({"price":1.08100,"qty":1.0})", "").substr(0, 80));
+  EXPECT_EQ(count(Count::MalformedJson), 1U);
+  EXPECT_EQ(bench.host.sent.size(), 2U);
+  EXPECT_EQ(only(1).size(), 1U);
+}
+
+TEST_F(Kraken, AMissingFieldIsCountedAsThat) {
+  go_live();
+  take(
+      R"({"channel":"book","type":"update","data":[{"symbol":"XRP/USD","bids":[],"checksum":7}]})");
+  expect_confined(Cause::BadMessage, Count::MissingField);
+}
+
+TEST_F(Kraken, ALevelWithoutItsQuantityIsAMissingField) {
+  go_live();
+  take(book("update", "XRP/USD", R"({"price":1.08100})", ""));
+  expect_confined(Cause::BadMessage, Count::MissingField);
+}
+
+TEST_F(Kraken, AMistypedFieldIsCountedAsThat) {
+  go_live();
+  take(book("update", "XRP/USD", R"({"price":"1.08100","qty":1.0})", ""));
+  expect_confined(Cause::BadMessage, Count::MistypedField);
+}
+
+TEST_F(Kraken, AChecksumThatIsNoneIsMistyped) {
+  go_live();
+  take(book("update", "XRP/USD", "", "", R"(,"checksum":4294967296)"));
+  expect_confined(Cause::BadMessage, Count::MistypedField);
+}
+
+TEST_F(Kraken, ATimestampThatIsNoneIsMistyped) {
+  go_live();
+  take(book("update", "XRP/USD", "", "", R"(,"checksum":1,"timestamp":"2026-13-02T03:35:51Z")"));
+  expect_confined(Cause::BadMessage, Count::MistypedField);
+}
+
+TEST_F(Kraken, ATypeThatIsNoneIsMistyped) {
+  go_live();
+  take(book("upsert", "XRP/USD", "", ""));
+  expect_confined(Cause::BadMessage, Count::MistypedField);
+}
+
+TEST_F(Kraken, ARepeatedFieldIsCountedAsThat) {
+  go_live();
+  take(book("update", "XRP/USD", "", "", R"(,"checksum":7,"bids":[])"));
+  expect_confined(Cause::BadMessage, Count::RepeatedField);
+}
+
+TEST_F(Kraken, ANegativeQuantityIsMistyped) {
+  go_live();
+  take(book("update", "XRP/USD", R"({"price":1.08100,"qty":-1.0})", ""));
+  expect_confined(Cause::BadMessage, Count::MistypedField);
+}
+
+TEST_F(Kraken, ANumberThatOverflowsIsCountedAsThat) {
+  go_live();
+  take(book("update", "XRP/USD", R"({"price":1.08100,"qty":99999999999.00000000})", ""));
+  expect_confined(Cause::NumberOverflow, Count::NumberOverflow);
+}
+
+TEST_F(Kraken, ANumberThatIsTooFineIsCountedAsThat) {
+  go_live();
+  take(book("update", "XRP/USD", R"({"price":1.081001,"qty":1.00000000})", ""));
+  expect_confined(Cause::PrecisionChanged, Count::NumberTooFine);
+}
+
+TEST_F(Kraken, ADamagedTradeIsAHoleInItsInstrument) {
+  go_live();
+  take(R"({"channel":"trade","type":"update","data":[{"symbol":"XRP/USD","side":"hold",)"
+       R"("price":1.0,"qty":0.5,"trade_id":1,"timestamp":"2026-08-02T03:35:51Z"}]})");
+  expect_confined(Cause::BadMessage, Count::MistypedField);
+}
+
+TEST_F(Kraken, ADamagedTickerCostsOnlyItself) {
+  go_live();
+  take(R"({"channel":"ticker","type":"update","data":[{"symbol":"XRP/USD","bid":1.0000001,)"
+       R"("bid_qty":1,"ask":2,"ask_qty":1.5}]})");
+  take(R"({"channel":"ticker","type":"update","data":[{"symbol":"XRP/USD","bid":1.0}]})");
+  EXPECT_TRUE(bench.drain().empty());
+  EXPECT_EQ(count(Count::NumberTooFine), 1U);
+  EXPECT_EQ(count(Count::MissingField), 1U);
+}
+
+TEST_F(Kraken, AnotherEntryOfADamagedMessageIsGoodNevertheless) {
+  go_live();
+  take(R"({"channel":"book","type":"update","data":[{"symbol":"XRP/USD","bids":{},"asks":[],)"
+       R"("checksum":1},{"symbol":"BTC/USD","bids":[],"asks":[],"checksum":2}]})");
+  const auto seen = bench.drain();
+  ASSERT_EQ(seen.size(), 2U);
+  EXPECT_EQ(seen[0].record.id(), Bench::id(1));
+  EXPECT_EQ(seen[0].record.kind, Kind::Status);
+  EXPECT_EQ(seen[1].record.id(), Bench::id(0));
+  EXPECT_EQ(seen[1].record.reference, 2U);
+}
+
+TEST_F(Kraken, AnUnknownSymbolIsCountedAndHurtsNobody) {
+  go_live();
+  take(book("update", "DOGE/USD", "", ""));
+  EXPECT_TRUE(bench.drain().empty());
+  EXPECT_EQ(count(Count::UnknownSymbol), 1U);
+}
+
+TEST_F(Kraken, DamageThatNobodyCanBeToldForIsCountedAsThat) {
+  go_live();
+  take(R"({"channel":"book","type":"update","da)");
+  take("");
+  take("\xff\xfe");
+  take("[]");
+  take("17");
+  EXPECT_TRUE(bench.drain().empty());
+  EXPECT_EQ(count(Count::MalformedJson), 5U);
+  EXPECT_EQ(count(Count::UnattributedDamage), 5U);
+}
+
+TEST_F(Kraken, MoreLevelsThanFitAreRefusedByName) {
+  go_live();
+  std::string many;
+  for (std::size_t i = 0; i <= kraken_levels_max; ++i) {
+    many += R"({"price":1.0,"qty":1.0},)";
+  }
+  many.pop_back();
+  take(book("update", "XRP/USD", many, ""));
+  expect_confined(Cause::BadMessage, Count::TooManyLevels);
+}
+
+// --- Resync ---
+
+TEST_F(Kraken, AResyncUnsubscribesAndSubscribesThatSymbolOnly) {
+  go_live();
+  adapter->on_resync(Bench::id(1), epoch_of(1, 1), Cause::ChecksumFailed, bench.now);
+  ASSERT_EQ(bench.host.sent.size(), 2U);
+  EXPECT_NE(bench.host.sent[0].find(R"({"method":"unsubscribe","params":{"channel":"book",)"
+                                    R"("symbol":["XRP/USD"],"depth":10})"),
+            std::string::npos);
+  EXPECT_NE(bench.host.sent[1].find(R"({"method":"subscribe","params":{"channel":"book",)"
+                                    R"("symbol":["XRP/USD"],"depth":10,"snapshot":true})"),
+            std::string::npos);
+  take(book("update", "XRP/USD", R"({"price":1.08100,"qty":1.00000000})", ""));
+  EXPECT_EQ(count(Count::DeltasWhileSyncing), 1U);
+  const auto seen = only(1);
+  ASSERT_EQ(seen.size(), 1U);
+  EXPECT_EQ(seen[0].record.cause(), Cause::ChecksumFailed);
+  take(book("update", "BTC/USD", "", btc_ask));
+  EXPECT_EQ(only(0).size(), 1U) << "the other book goes on";
+}
+
+TEST_F(Kraken, AResyncOfAnOlderEpochIsIgnored) {
+  go_live();
+  adapter->on_resync(Bench::id(1), epoch_of(1, 0), Cause::ChecksumFailed, bench.now);
+  EXPECT_TRUE(bench.drain().empty());
+  EXPECT_TRUE(bench.host.sent.empty());
+  EXPECT_EQ(count(Count::ResyncsIgnored), 1U);
+}
+
+TEST_F(Kraken, AResyncUnderWayIsNotBegunAgainButItsStateIsSaidAgain) {
+  go_live();
+  adapter->on_resync(Bench::id(1), epoch_of(1, 1), Cause::ChecksumFailed, bench.now);
+  (void)bench.drain();
+  adapter->on_resync(Bench::id(1), ~0U, Cause::WriterGone, bench.now);
+  EXPECT_EQ(bench.host.sent.size(), 2U);
+  const auto seen = only(1);
+  ASSERT_EQ(seen.size(), 1U);
+  EXPECT_EQ(seen[0].record.cause(), Cause::ChecksumFailed);
+}
+
+TEST_F(Kraken, AStaleSubscriptionEndsWhenTheVenueSaysSo) {
+  go_live();
+  take(
+      R"({"method":"unsubscribe","result":{"channel":"book","depth":10,"symbol":"XRP/USD"},"success":true})");
+  const auto seen = only(1);
+  ASSERT_EQ(seen.size(), 1U);
+  EXPECT_EQ(seen[0].record.quantity, static_cast<std::int64_t>(State::Syncing));
+  take(book("update", "XRP/USD", "", ""));
+  EXPECT_TRUE(bench.drain().empty());
+}
+
+TEST_F(Kraken, ASnapshotThatNobodyAskedForIsIgnored) {
+  go_live();
+  take(book("snapshot", "XRP/USD", R"({"price":9.0,"qty":1.0})", ""));
+  EXPECT_TRUE(bench.drain().empty());
+  EXPECT_EQ(count(Count::SnapshotsUnasked), 1U);
+}
+
+TEST_F(Kraken, ASnapshotThatDoesNotComeIsAskedForAgainWithGrowingPauses) {
+  go_live();
+  adapter->on_resync(Bench::id(1), epoch_of(1, 1), Cause::ChecksumFailed, bench.now);
+  for (int i = 0; i < 300; ++i) {
+    tick(second_ns);
+    take(R"({"channel":"heartbeat"})");
+  }
+  EXPECT_EQ(bench.host.sent.size(), 12U) << "six attempts of two frames, then it is failed";
+  const auto seen = only(1);
+  EXPECT_EQ(seen.back().record.quantity, static_cast<std::int64_t>(State::Failed));
+  EXPECT_EQ(seen.back().record.cause(), Cause::ResyncLimit);
+  for (int i = 0; i < 300; ++i) {
+    tick(second_ns);
+    take(R"({"channel":"heartbeat"})");
+  }
+  EXPECT_GT(bench.host.sent.size(), 12U) << "but not given up for ever";
+}
+
+TEST_F(Kraken, OnceSettledTheNextResyncStartsAtOnceAgain) {
+  go_live();
+  for (int i = 0; i < 5; ++i) {
+    adapter->on_resync(Bench::id(1), ~0U, Cause::ChecksumFailed, bench.now);
+    EXPECT_EQ(bench.host.sent.size(), 2U) << i;
+    bench.host.sent.clear();
+    take(book("snapshot", "XRP/USD", "", ""));
+    for (int s = 0; s < 61; ++s) {
+      tick(second_ns);
+      take(R"({"channel":"heartbeat"})");
+    }
+  }
+}
+
+TEST_F(Kraken, FinerNumbersBeginAnEpochOfAFinerExponent) {
+  go_live();
+  take(book("update", "XRP/USD", R"({"price":1.081001,"qty":1.00000000})", ""));
+  take(R"({"channel":"trade","type":"update","data":[{"symbol":"XRP/USD","side":"buy",)"
+       R"("price":1.08100,"qty":1.0,"trade_id":1,"timestamp":"2026-08-02T03:35:51Z"}]})");
+  take(book("snapshot", "XRP/USD", R"({"price":1.081001,"qty":1.00000000})",
+            R"({"price":1.081100,"qty":1.00000000})"));
+  const auto seen = only(1);
+  ASSERT_EQ(seen.size(), 4U);
+  EXPECT_EQ(seen[1].record.kind, Kind::Trade);
+  EXPECT_EQ(seen[1].record.price, 108100) << "still of the old epoch's exponent";
+  EXPECT_EQ(InstrumentTerms::unpacked(seen[2].record.price).price_exponent, Exponent{-6});
+  EXPECT_EQ(seen[3].bids[0].price.mantissa, 1081001);
+}
+
+TEST_F(Kraken, ADamagedDigitDoesNotChangeTheExponent) {
+  go_live();
+  take(book("update", "XRP/USD", R"({"price":1.081001,"qty":1.00000000})", ""));
+  take(book("snapshot", "XRP/USD", R"({"price":1.08100,"qty":1.00000000})", ""));
+  const auto seen = only(1);
+  ASSERT_EQ(seen.size(), 3U);
+  EXPECT_EQ(InstrumentTerms::unpacked(seen[1].record.price).price_exponent, Exponent{-5});
+}
+
+// --- Connections ---
+
+TEST_F(Kraken, AClosedConnectionTakesItsInstrumentsDownAndANewOneBringsThemBack) {
+  go_live();
+  adapter->on_close(0, bench.now);
+  auto seen = bench.drain();
+  ASSERT_EQ(seen.size(), 2U);
+  EXPECT_EQ(seen[0].record.quantity, static_cast<std::int64_t>(State::Disconnected));
+  EXPECT_EQ(seen[0].record.cause(), Cause::SocketClosed);
+  tick(100 * second_ns);
+  EXPECT_TRUE(bench.host.sent.empty());
+  open();
+  EXPECT_EQ(bench.host.sent.size(), 3U);
+  take(book("snapshot", "BTC/USD", btc_bid, btc_ask));
+  seen = bench.drain();
+  EXPECT_EQ(seen.back().record.kind, Kind::Snapshot);
+  EXPECT_EQ(seen.back().record.epoch, epoch_of(1, 2));
+}
+
+TEST_F(Kraken, TenSilentSecondsCostTheConnection) {
+  go_live();
+  tick(9 * second_ns);
+  EXPECT_TRUE(bench.host.reconnects.empty());
+  take(R"({"channel":"heartbeat"})");
+  tick(9 * second_ns);
+  EXPECT_TRUE(bench.host.reconnects.empty());
+  tick(2 * second_ns);
+  EXPECT_EQ(bench.host.reconnects, (std::vector<ConnectionIndex>{0}));
+  EXPECT_EQ(count(Count::NoDataReconnects), 1U);
+}
+
+TEST_F(Kraken, WithoutABookTheAcknowledgementMakesItLive) {
+  KrakenConfig config;
+  config.books = false;
+  make(config);
+  open();
+  (void)bench.drain();
+  take(R"({"method":"subscribe","result":{"channel":"trade","symbol":"BTC/USD"},"success":true})");
+  const auto seen = only(0);
+  ASSERT_EQ(seen.size(), 2U);
+  EXPECT_EQ(seen[0].record.kind, Kind::Instrument);
+  EXPECT_EQ(seen[1].record.quantity, static_cast<std::int64_t>(State::Live));
+}
+
+}  // namespace
+}  // namespace ringside::collector
