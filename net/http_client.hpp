@@ -33,12 +33,12 @@ inline constexpr std::size_t http_error_count = static_cast<std::size_t>(HttpErr
 [[nodiscard]] const char* name_of(HttpError error) noexcept;
 
 struct HttpClientOptions {
-  std::string url;                  // http[s]://host[:port]; a path is ignored
+  std::string url{};                // http[s]://host[:port]; a path is ignored
   const TlsContext* tls = nullptr;  // needed by https; must outlive the client
-  std::string extra_headers;        // whole lines, each ended by CRLF
+  std::string extra_headers{};      // whole lines, each ended by CRLF
   std::size_t body_bytes_max = 64 << 20;
   std::int64_t request_ns_max = 10 * ns_per_s;  // connecting included
-  StreamOptions stream;
+  StreamOptions stream{};
 };
 
 struct HttpResponse {

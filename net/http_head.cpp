@@ -124,6 +124,8 @@ HeadError parse_start(std::string_view line, ResponseHead& head) noexcept {
 
 template <typename Head>
 HeadResult parse_head(std::string_view bytes, Head& head) noexcept {
+  // The first byte tells HTTP from TLS or noise, whose end might never come.
+  if (!bytes.empty() && !is_token_char(bytes.front())) return {HeadError::StartLine, 0};
   const std::size_t end = bytes.substr(0, head_bytes_max).find("\r\n\r\n");
   if (end == std::string_view::npos) {
     return {bytes.size() >= head_bytes_max ? HeadError::TooLong : HeadError::None, 0};

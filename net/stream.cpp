@@ -453,7 +453,7 @@ void Stream::deadline(void* context) noexcept {
       self.set_detail("no answer");
       return self.channel_.cancel();
     case StreamState::TlsHandshake:
-      return self.abort(CloseReason::TlsTimeout, {});
+      return self.abort(CloseReason::TlsTimeout, "no TLS answer: is it a plain port?");
     case StreamState::Draining:
     case StreamState::Finishing:
       ++self.counters_.forced_closes;

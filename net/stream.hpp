@@ -35,7 +35,7 @@ inline constexpr std::int64_t ns_per_ms = 1'000'000;
 struct StreamOptions {
   std::size_t send_queue_bytes = 16 * 1024;
   std::size_t inbox_bytes = 1 << 20;  // most that the consumer may leave unconsumed
-  ReceiveBuffers receive_buffers;
+  ReceiveBuffers receive_buffers{};
   std::int64_t resolve_ns_max = 5 * ns_per_s;
   std::int64_t connect_ns_max = 5 * ns_per_s;  // for each address
   std::int64_t tls_ns_max = 5 * ns_per_s;

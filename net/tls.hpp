@@ -24,13 +24,13 @@ using BIO = struct bio_st;
 namespace ringside::net {
 
 struct TlsClientOptions {
-  std::string ca_file;              // PEM; empty: the system's (SSL_CERT_FILE is honoured)
+  std::string ca_file{};            // PEM; empty: the system's (SSL_CERT_FILE is honoured)
   bool insecure_for_tests = false;  // accepts any certificate
 };
 
 struct TlsServerOptions {
-  std::string certificate_file;  // PEM, chain included
-  std::string key_file;          // PEM
+  std::string certificate_file{};  // PEM, chain included
+  std::string key_file{};          // PEM
 };
 
 enum class TlsRole : std::uint8_t { Client, Server };

@@ -20,13 +20,13 @@
 namespace ringside::net {
 
 struct WebSocketClientOptions {
-  std::string url;                  // ws[s]://host[:port][/path[?query]]
+  std::string url{};                // ws[s]://host[:port][/path[?query]]
   const TlsContext* tls = nullptr;  // needed by wss; must outlive the client
-  std::string extra_headers;        // whole lines, each ended by CRLF
+  std::string extra_headers{};      // whole lines, each ended by CRLF
   std::int64_t upgrade_ns_max = 5 * ns_per_s;
-  MessageLimits limits;
-  WebSocketTiming timing;
-  StreamOptions stream;  // inbox_bytes is raised to hold limits.frame_bytes_max
+  MessageLimits limits{};
+  WebSocketTiming timing{};
+  StreamOptions stream{};  // inbox_bytes is raised to hold limits.frame_bytes_max
 };
 
 struct WebSocketClientCallbacks {

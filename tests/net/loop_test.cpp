@@ -1,0 +1,205 @@
+#include "net/loop.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <vector>
+
+#include "loopback.hpp"
+
+namespace ringside::net {
+namespace {
+
+class LoopTest : public OverEachBackend {};
+
+TEST_P(LoopTest, TimersFireInTimeOnceAndMayRearmThemselves) {
+  struct Ticking {
+    Loop* loop;
+    Timer timer;
+    int fired = 0;
+    static void fire(void* context) noexcept {
+      auto& self = *static_cast<Ticking*>(context);
+      if (++self.fired < 3) self.loop->arm(self.timer, self.loop->steady_ns() + ns_per_ms);
+    }
+  } ticking{.loop = &loop(), .timer = {.callback = Ticking::fire}};
+  ticking.timer.context = &ticking;
+  const std::int64_t begin = loop().steady_ns();
+  loop().arm(ticking.timer, begin + 5 * ns_per_ms);
+  ASSERT_TRUE(turn_until([&] { return ticking.fired == 3; }));
+  EXPECT_GE(loop().steady_ns() - begin, 7 * ns_per_ms);
+  EXPECT_FALSE(ticking.timer.armed());
+}
+
+TEST_P(LoopTest, ADisarmedTimerStaysSilentAlsoWhenAnotherDisarmsIt) {
+  struct Pair {
+    Loop* loop;
+    Timer first;
+    Timer second;
+    int fired = 0;
+    static void fire(void* context) noexcept {
+      auto& self = *static_cast<Pair*>(context);
+      ++self.fired;
+      self.loop->disarm(self.first);
+      self.loop->disarm(self.second);
+    }
+  } pair{.loop = &loop(), .first = {.callback = Pair::fire}, .second = {.callback = Pair::fire}};
+  pair.first.context = pair.second.context = &pair;
+  loop().arm(pair.first, loop().steady_ns());
+  loop().arm(pair.second, loop().steady_ns());
+  ASSERT_TRUE(turn_until([&] { return pair.fired > 0; }));
+  (void)loop().run_once(0);
+  EXPECT_EQ(pair.fired, 1);
+}
+
+TEST_P(LoopTest, ATimerArmedInThePastDoesNotHoldTheLoop) {
+  struct Eager {
+    Loop* loop;
+    Timer timer;
+    static void fire(void* context) noexcept {
+      auto& self = *static_cast<Eager*>(context);
+      self.loop->arm(self.timer, 0);
+    }
+  } eager{.loop = &loop(), .timer = {.callback = Eager::fire}};
+  eager.timer.context = &eager;
+  loop().arm(eager.timer, 0);
+  EXPECT_EQ(loop().run_once(0), 1u);
+  EXPECT_EQ(loop().run_once(0), 1u);
+  loop().disarm(eager.timer);
+}
+
+// Both ends of a socket pair, one of them a channel.
+struct Wired {
+  Channel channel;
+  int other = -1;
+  std::string received;
+  std::vector<int> results;
+
+  Wired(Loop& loop, ReceiveBuffers buffers) : channel(loop, buffers) {
+    int ends[2];
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | loop.socket_flags(), 0, ends), 0);
+    other = ends[1];
+    channel.receive.callback = [](void* context, const Completion& completion) noexcept {
+      auto& self = *static_cast<Wired*>(context);
+      self.results.push_back(completion.result);
+      self.received.append(reinterpret_cast<const char*>(completion.bytes.data()),
+                           completion.bytes.size());
+    };
+    channel.receive.context = this;
+    EXPECT_EQ(channel.adopt(ends[0]), 0);
+  }
+  ~Wired() {
+    if (other >= 0) ::close(other);
+  }
+  void say(std::string_view text) const {
+    EXPECT_EQ(::send(other, text.data(), text.size(), MSG_DONTWAIT),
+              static_cast<ssize_t>(text.size()));
+  }
+};
+
+TEST_P(LoopTest, MoreArrivalsThanBuffersAllArriveInOrder) {
+  Wired wired(loop(), {.count = 2, .bytes = 64});
+  wired.channel.start_receive();
+  std::string sent;
+  for (int i = 0; i < 300; ++i) {
+    const std::string text =
+        std::to_string(i) + std::string(static_cast<std::size_t>(i % 150), '.');
+    wired.say(text);
+    sent += text;
+    if (i % 17 == 0) (void)loop().run_once(0);
+  }
+  ASSERT_TRUE(turn_until([&] { return wired.received.size() == sent.size(); }));
+  EXPECT_EQ(wired.received, sent);
+}
+
+TEST_P(LoopTest, EndOfStreamComesOnceAfterTheLastBytes) {
+  Wired wired(loop(), {.count = 2, .bytes = 64});
+  wired.channel.start_receive();
+  wired.say("last words");
+  ::close(wired.other);
+  wired.other = -1;
+  ASSERT_TRUE(turn_until([&] { return !wired.channel.receive.in_flight; }));
+  EXPECT_EQ(wired.received, "last words");
+  EXPECT_EQ(wired.results.back(), 0);
+  (void)loop().run_once(ns_per_ms);
+  EXPECT_EQ(std::count(wired.results.begin(), wired.results.end(), 0), 1);
+}
+
+TEST_P(LoopTest, EverythingInFlightCompletesOnceMoreWhenCancelled) {
+  Wired wired(loop(), {.count = 2, .bytes = 64});
+  wired.channel.start_receive();
+  (void)loop().run_once(0);
+  wired.channel.cancel();
+  ASSERT_TRUE(turn_until([&] { return wired.channel.idle(); }));
+  EXPECT_EQ(wired.results, std::vector<int>{-ECANCELED});
+}
+
+TEST_P(LoopTest, AChannelMayGoWhileItsOperationsAreInFlight) {
+  Wired survivor(loop(), {.count = 2, .bytes = 64});
+  survivor.channel.start_receive();
+  for (int round = 0; round < 20; ++round) {
+    Wired wired(loop(), {.count = 2, .bytes = 64});
+    wired.channel.start_receive();
+    (void)loop().run_once(0);
+    wired.say("for nobody");
+    survivor.say("x");
+    if (round % 2 == 0) (void)loop().run_once(0);
+  }
+  ASSERT_TRUE(turn_until([&] { return survivor.received.size() == 20; }));
+}
+
+TEST_P(LoopTest, BytesBehindAReceivedRunAreReadable) {
+  Wired wired(loop(), {.count = 2, .bytes = 64});
+  unsigned sum = 0;
+  wired.channel.receive.context = &sum;
+  wired.channel.receive.callback = [](void* context, const Completion& completion) noexcept {
+    const std::byte* end = completion.bytes.data() + completion.bytes.size();
+    for (std::size_t i = 0; i < padding_bytes; ++i) {
+      *static_cast<unsigned*>(context) += static_cast<unsigned>(end[i]);
+    }
+  };
+  wired.channel.start_receive();
+  wired.say(std::string(300, 'a'));
+  ASSERT_TRUE(turn_until([&] { return sum > 0 || loop().counters().completions > 4; }));
+  wired.channel.receive.callback = [](void*, const Completion&) noexcept {};
+}
+
+RINGSIDE_OVER_EACH_BACKEND(LoopTest);
+
+class LoopEnvironment : public testing::Test {
+ protected:
+  void TearDown() override {
+    ::unsetenv("RINGSIDE_NET_BACKEND");
+    ::unsetenv("RINGSIDE_NET_KERNEL");
+  }
+};
+
+TEST_F(LoopEnvironment, TheEnvironmentForcesABackend) {
+  ::setenv("RINGSIDE_NET_BACKEND", "epoll", 1);
+  const Loop loop({.backend = BackendKind::Uring});
+  EXPECT_STREQ(loop.backend_name(), "epoll");
+}
+
+TEST_F(LoopEnvironment, TheEnvironmentConfinesToAnOlderKernel) {
+  if (!uring_works()) GTEST_SKIP() << "this machine refuses io_uring";
+  ::setenv("RINGSIDE_NET_KERNEL", "6.1", 1);
+  const Loop loop({.backend = BackendKind::Uring});
+  EXPECT_STREQ(loop.backend_name(), "io_uring (kernel 6.1 features)");
+}
+
+TEST_F(LoopEnvironment, AnUnknownValueIsRefusedWithItsName) {
+  ::setenv("RINGSIDE_NET_BACKEND", "kqueue", 1);
+  try {
+    const Loop loop;
+    FAIL();
+  } catch (const std::system_error& error) {
+    EXPECT_NE(std::string(error.what()).find("RINGSIDE_NET_BACKEND=kqueue"), std::string::npos);
+  }
+}
+
+TEST_F(LoopEnvironment, AutoAlwaysFindsABackendAndSaysWhenItIsTheSecondChoice) {
+  const Loop loop;
+  EXPECT_EQ(loop.fallback_line().empty(), uring_works());
+}
+
+}  // namespace
+}  // namespace ringside::net

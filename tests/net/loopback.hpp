@@ -1,0 +1,129 @@
+// Loops, peers and a clock limit for tests over loopback, for each backend.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "net/certificate.hpp"
+#include "net/loop.hpp"
+#include "net/resolver.hpp"
+#include "net/stream.hpp"
+
+namespace ringside::net {
+
+enum class TestBackend { Uring, UringOfKernel61, Epoll };
+
+inline LoopOptions options_of(TestBackend backend) {
+  LoopOptions options;
+  options.backend = backend == TestBackend::Epoll ? BackendKind::Epoll : BackendKind::Uring;
+  options.kernel_6_1 = backend == TestBackend::UringOfKernel61;
+  return options;
+}
+
+inline bool uring_works() {
+  try {
+    const Loop loop({.backend = BackendKind::Uring});
+    return true;
+  } catch (const std::system_error&) {
+    return false;
+  }
+}
+
+// A test over each backend; io_uring's are skipped where the machine refuses it, and say so.
+class OverEachBackend : public testing::TestWithParam<TestBackend> {
+ protected:
+  void SetUp() override {
+    ::unsetenv("RINGSIDE_NET_BACKEND");
+    ::unsetenv("RINGSIDE_NET_KERNEL");
+    if (GetParam() != TestBackend::Epoll && !uring_works()) {
+      GTEST_SKIP() << "this machine refuses io_uring";
+    }
+    loop_ = std::make_unique<Loop>(options_of(GetParam()));
+  }
+
+  [[nodiscard]] Loop& loop() { return *loop_; }
+
+  // Turns the loop until `done` holds; false after a time that no test should need.
+  template <typename Done>
+  [[nodiscard]] bool turn_until(Done&& done, std::int64_t limit_ns = 20 * ns_per_s) {
+    const std::int64_t end = loop_->steady_ns() + limit_ns;
+    while (!done()) {
+      if (loop_->steady_ns() > end) return false;
+      (void)loop_->run_once(ns_per_ms);
+    }
+    return true;
+  }
+
+ private:
+  std::unique_ptr<Loop> loop_;
+};
+
+inline std::string backend_label(const testing::TestParamInfo<TestBackend>& info) {
+  switch (info.param) {
+    case TestBackend::Uring:
+      return "Uring";
+    case TestBackend::UringOfKernel61:
+      return "UringOfKernel61";
+    default:
+      return "Epoll";
+  }
+}
+
+#define RINGSIDE_OVER_EACH_BACKEND(suite)                                                    \
+  INSTANTIATE_TEST_SUITE_P(                                                                  \
+      Net, suite,                                                                            \
+      testing::Values(TestBackend::Uring, TestBackend::UringOfKernel61, TestBackend::Epoll), \
+      backend_label)
+
+// A plain listening socket of the test's own.
+struct Listener {
+  int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  std::uint16_t port = 0;
+
+  explicit Listener(int backlog = 8) {
+    SocketAddress address = parse_numeric("127.0.0.1", 0).value();
+    EXPECT_EQ(::bind(descriptor, &address.any, address.bytes), 0);
+    EXPECT_EQ(::listen(descriptor, backlog), 0);
+    ::getsockname(descriptor, &address.any, &address.bytes);
+    port = ntohs(address.ipv4.sin_port);
+  }
+  ~Listener() { ::close(descriptor); }
+  [[nodiscard]] int accept(int flags = 0) const {
+    return ::accept4(descriptor, nullptr, nullptr, SOCK_CLOEXEC | flags);
+  }
+};
+
+// A folder that goes away with the test.
+class ScratchFolder {
+ public:
+  ScratchFolder() {
+    std::string name = (std::filesystem::temp_directory_path() / "ringside-net-XXXXXX").string();
+    path_ = ::mkdtemp(name.data());
+  }
+  ~ScratchFolder() {
+    std::error_code error;
+    std::filesystem::remove_all(path_, error);
+  }
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+// An authority and a certificate for localhost, as files and as contexts of both roles.
+struct LocalTls {
+  ScratchFolder folder;
+  CertificateFiles files = write_certificates(folder.path());
+  TlsContext client = TlsContext::client({.ca_file = files.ca_file});
+  TlsContext server =
+      TlsContext::server({.certificate_file = files.certificate_file, .key_file = files.key_file});
+};
+
+}  // namespace ringside::net

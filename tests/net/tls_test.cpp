@@ -1,0 +1,252 @@
+#include "net/tls.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "websocket_fixture.hpp"
+
+namespace ringside::net {
+namespace {
+
+class TlsTest : public OverEachBackend {
+ protected:
+  struct Verdict {
+    CloseReason client = CloseReason::None;  // None: it opened
+    std::string detail;
+  };
+
+  // Serves `pem` on loopback and connects to it by `host`.
+  Verdict meet(const CertificatePem& pem, const TlsContext& client_context,
+               const std::string& host) {
+    const ScratchFolder folder;
+    const std::string certificate = folder.path() + "/server.pem";
+    const std::string key = folder.path() + "/key.pem";
+    write_pem(certificate, pem.certificate, false);
+    write_pem(key, pem.key, true);
+    const TlsContext context =
+        TlsContext::server({.certificate_file = certificate, .key_file = key});
+    ServerSide server(loop(), {.tls = &context});
+    ClientSide client(loop(),
+                      {.url = "wss://" + host + ":" + std::to_string(server.server.port()) + "/",
+                       .tls = &client_context});
+    client.client.connect();
+    EXPECT_TRUE(turn_until([&] { return client.opened > 0 || client.closed > 0; }));
+    if (client.closed > 0) {
+      EXPECT_EQ(server.opened, 0);
+    }
+    return {client.reason, client.detail};
+  }
+
+  static TlsContext trusting(const CertificateAuthority& authority) {
+    const ScratchFolder folder;
+    write_pem(folder.path() + "/ca.pem", authority.pem(), false);
+    return TlsContext::client({.ca_file = folder.path() + "/ca.pem"});
+  }
+};
+
+TEST_P(TlsTest, ACertificateOfTheAuthorityForTheHostIsAccepted) {
+  const CertificateAuthority authority;
+  const TlsContext client = trusting(authority);
+  const CertificatePem pem = authority.issue({});
+  EXPECT_EQ(meet(pem, client, "127.0.0.1").client, CloseReason::None);
+  EXPECT_EQ(meet(pem, client, "localhost").client, CloseReason::None);
+}
+
+TEST_P(TlsTest, AnotherAuthoritysCertificateIsRefused) {
+  const CertificateAuthority trusted;
+  const CertificateAuthority stranger("stranger");
+  const Verdict verdict = meet(stranger.issue({}), trusting(trusted), "127.0.0.1");
+  EXPECT_EQ(verdict.client, CloseReason::TlsCertificateRefused);
+  EXPECT_EQ(verdict.detail, "unable to get local issuer certificate");
+}
+
+TEST_P(TlsTest, AStrangerWithTheAuthoritysNameIsRefused) {
+  const CertificateAuthority trusted;
+  const CertificateAuthority impostor;  // the same common name, another key
+  EXPECT_EQ(meet(impostor.issue({}), trusting(trusted), "127.0.0.1").client,
+            CloseReason::TlsCertificateRefused);
+}
+
+TEST_P(TlsTest, ASelfSignedCertificateIsRefused) {
+  const CertificateAuthority trusted;
+  EXPECT_EQ(meet(make_self_signed({}), trusting(trusted), "127.0.0.1").client,
+            CloseReason::TlsCertificateRefused);
+}
+
+TEST_P(TlsTest, TheSystemsAuthoritiesDoNotKnowOurs) {
+  const CertificateAuthority authority;
+  EXPECT_EQ(meet(authority.issue({}), TlsContext::client({}), "127.0.0.1").client,
+            CloseReason::TlsCertificateRefused);
+}
+
+TEST_P(TlsTest, AnExpiredCertificateIsRefused) {
+  const CertificateAuthority authority;
+  const CertificateRequest request{.valid_from_s = -7200, .valid_to_s = -3600};
+  const Verdict verdict = meet(authority.issue(request), trusting(authority), "127.0.0.1");
+  EXPECT_EQ(verdict.client, CloseReason::TlsCertificateRefused);
+  EXPECT_EQ(verdict.detail, "certificate has expired");
+}
+
+TEST_P(TlsTest, ACertificateThatIsNotYetValidIsRefused) {
+  const CertificateAuthority authority;
+  const CertificateRequest request{.valid_from_s = 3600, .valid_to_s = 7200};
+  EXPECT_EQ(meet(authority.issue(request), trusting(authority), "127.0.0.1").client,
+            CloseReason::TlsCertificateRefused);
+}
+
+TEST_P(TlsTest, ACertificateForAnotherHostIsRefused) {
+  const CertificateAuthority authority;
+  const TlsContext client = trusting(authority);
+  const CertificateRequest elsewhere{
+      .common_name = "127.0.0.1", .dns_names = {"example.com"}, .addresses = {"192.0.2.1"}};
+  const Verdict by_address = meet(authority.issue(elsewhere), client, "127.0.0.1");
+  EXPECT_EQ(by_address.client, CloseReason::TlsCertificateRefused);
+  EXPECT_EQ(by_address.detail, "IP address mismatch");
+  const Verdict by_name = meet(authority.issue(elsewhere), client, "localhost");
+  EXPECT_EQ(by_name.client, CloseReason::TlsCertificateRefused);
+  EXPECT_EQ(by_name.detail, "hostname mismatch");
+}
+
+TEST_P(TlsTest, APartialWildcardIsNoMatch) {
+  const CertificateAuthority authority;
+  const CertificateRequest partial{.common_name = "x", .dns_names = {"local*"}, .addresses = {}};
+  EXPECT_EQ(meet(authority.issue(partial), trusting(authority), "localhost").client,
+            CloseReason::TlsCertificateRefused);
+}
+
+TEST_P(TlsTest, OnlyTheSwitchForTestsAcceptsAnything) {
+  const TlsContext careless = TlsContext::client({.insecure_for_tests = true});
+  EXPECT_EQ(meet(make_self_signed({.valid_to_s = -60}), careless, "127.0.0.1").client,
+            CloseReason::None);
+}
+
+TEST_P(TlsTest, APlainServerIsNoTlsServer) {
+  const LocalTls local;
+  ServerSide server(loop());
+  ClientSide client(loop(), {.url = url_of(server.server, "/", true), .tls = &local.client});
+  client.client.connect();
+  ASSERT_TRUE(turn_until([&] { return client.closed > 0; }));
+  EXPECT_EQ(client.reason, CloseReason::TlsHandshakeFailed);
+}
+
+TEST_P(TlsTest, APlainClientIsNoTlsClient) {
+  const LocalTls local;
+  ServerSide server(loop(), {.tls = &local.server});
+  ClientSide client(loop(), {.url = url_of(server.server)});
+  client.client.connect();
+  ASSERT_TRUE(turn_until([&] { return client.closed > 0 && server.closed > 0; }));
+  EXPECT_EQ(server.reason, CloseReason::TlsHandshakeFailed);
+}
+
+RINGSIDE_OVER_EACH_BACKEND(TlsTest);
+
+// Two sessions wired together by hand, so that single records can be looked at.
+struct Wire {
+  LocalTls local;
+  SendQueue from_client{64 * 1024};
+  SendQueue from_server{64 * 1024};
+  TlsSession client;
+  TlsSession server;
+
+  Wire() {
+    EXPECT_EQ(client.begin(local.client, "localhost", from_client), TlsStatus::Ok);
+    EXPECT_EQ(server.begin(local.server, "", from_server), TlsStatus::Ok);
+    bool client_done = false;
+    bool server_done = false;
+    for (int i = 0; i < 10 && !(client_done && server_done); ++i) {
+      client_done = shake(client, from_server);
+      server_done = shake(server, from_client);
+    }
+    EXPECT_TRUE(client_done && server_done);
+  }
+  static bool shake(TlsSession& session, SendQueue& input) {
+    session.set_input(input.front());
+    const TlsStatus status = session.handshake();
+    input.clear();
+    return status == TlsStatus::Ok;
+  }
+  static std::string read(TlsSession& session, SendQueue& input, TlsStatus& status) {
+    std::string text(32 * 1024, '\0');
+    session.set_input(input.front());
+    const TlsRead read = session.read(std::as_writable_bytes(std::span(text)));
+    input.clear();
+    status = read.status;
+    text.resize(read.bytes);
+    return text;
+  }
+  static TlsStatus say(TlsSession& session, std::string_view text) {
+    return session.write(std::as_bytes(std::span(text)));
+  }
+};
+
+TEST(TlsSessionTest, RecordsGoThroughAndCloseNotifyIsAnEnd) {
+  Wire wire;
+  TlsStatus status{};
+  ASSERT_EQ(Wire::say(wire.client, "hello"), TlsStatus::Ok);
+  EXPECT_EQ(Wire::read(wire.server, wire.from_client, status), "hello");
+  EXPECT_EQ(status, TlsStatus::WantInput);
+  wire.client.close_notify();
+  EXPECT_EQ(Wire::read(wire.server, wire.from_client, status), "");
+  EXPECT_EQ(status, TlsStatus::Closed);
+}
+
+TEST(TlsSessionTest, ARecordChangedOnItsWayIsRefused) {
+  Wire wire;
+  ASSERT_EQ(Wire::say(wire.client, "hello"), TlsStatus::Ok);
+  std::string record(reinterpret_cast<const char*>(wire.from_client.front().data()),
+                     wire.from_client.front().size());
+  record.back() = static_cast<char>(record.back() ^ 1);
+  std::string out(100, '\0');
+  wire.server.set_input(std::as_bytes(std::span(record)));
+  EXPECT_EQ(wire.server.read(std::as_writable_bytes(std::span(out))).status, TlsStatus::Failed);
+  EXPECT_FALSE(wire.server.detail().empty());
+}
+
+TEST(TlsSessionTest, AnOverheadOfARecordStaysBelowItsBound) {
+  Wire wire;
+  for (const std::size_t size : {1u, 100u, 16384u}) {
+    const std::size_t before = wire.from_client.size();
+    ASSERT_EQ(Wire::say(wire.client, std::string(size, 'a')), TlsStatus::Ok);
+    EXPECT_LE(wire.from_client.size() - before, size + TlsSession::record_overhead_max);
+    wire.from_client.clear();
+  }
+}
+
+TEST(TlsContextTest, FilesThatCannotBeUsedAreNamed) {
+  const auto message_of = [](auto&& make) -> std::string {
+    try {
+      (void)make();
+    } catch (const std::system_error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_NE(message_of([] {
+              return TlsContext::client({.ca_file = "/nowhere/ca.pem"});
+            }).find("/nowhere/ca.pem"),
+            std::string::npos);
+  EXPECT_NE(message_of([] {
+              return TlsContext::server(
+                  {.certificate_file = "/nowhere/c.pem", .key_file = "/nowhere/k.pem"});
+            }).find("/nowhere/c.pem"),
+            std::string::npos);
+  const LocalTls local;
+  const CertificatePem other = CertificateAuthority().issue({});
+  const std::string key = local.folder.path() + "/other.pem";
+  write_pem(key, other.key, true);
+  EXPECT_NE(message_of([&] {
+              return TlsContext::server(
+                  {.certificate_file = local.files.certificate_file, .key_file = key});
+            }).find(key),
+            std::string::npos);
+}
+
+TEST(CertificateTest, KeysAreForTheirOwnerOnly) {
+  const LocalTls local;
+  struct stat status {};
+  ASSERT_EQ(::stat(local.files.key_file.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+}
+
+}  // namespace
+}  // namespace ringside::net
