@@ -1,0 +1,75 @@
+#include "tools/exchange/market.hpp"
+
+#include <algorithm>
+
+namespace ringside::exchange {
+
+void DepthView::note(const Book& book, Side side, Level level, Book::Applied applied) {
+  auto& half = of(side);
+  auto& pushed_out = half.pushed_out;
+  const auto& levels = book.side(side);
+  const auto held = std::find(pushed_out.begin(), pushed_out.end(), level.price);
+  const bool in_sight = applied.rank < depth_;
+  switch (applied.change) {
+    case Book::Change::Absent:
+      return;
+    case Book::Change::Modified:
+      if (in_sight || held != pushed_out.end()) half.told.push_back({level});
+      return;
+    case Book::Change::Inserted:
+      if (!in_sight) return;
+      half.told.push_back({level});
+      if (levels.size() > depth_) pushed_out.push_back(levels[depth_].price);
+      return;
+    case Book::Change::Removed:
+      if (held != pushed_out.end()) {
+        pushed_out.erase(held);
+        half.told.push_back({level});
+        return;
+      }
+      if (!in_sight) return;
+      half.told.push_back({level});
+      if (levels.size() < depth_) return;
+      const Level& risen = levels[depth_ - 1];
+      const auto known = std::find(pushed_out.begin(), pushed_out.end(), risen.price);
+      if (known == pushed_out.end()) {
+        half.told.push_back({risen, true});
+      } else {
+        pushed_out.erase(known);
+      }
+  }
+}
+
+void DepthView::clear() {
+  for (auto& half : sides_) {
+    half.told.clear();
+    half.pushed_out.clear();
+  }
+}
+
+void Listing::apply(Side side, Level level) {
+  const auto applied = book.apply(side, level);
+  for (auto& each : views) each.note(book, side, level, applied);
+}
+
+DepthView& Listing::view(std::size_t wanted) {
+  const auto at = std::find_if(views.begin(), views.end(),
+                               [wanted](const DepthView& each) { return each.depth() == wanted; });
+  return at != views.end() ? *at : views.emplace_back(wanted);
+}
+
+ListingIndex Market::list(std::string_view symbol) {
+  const auto known = find(symbol);
+  if (known != no_listing) return known;
+  const auto index = size();
+  listings_.emplace_back().symbol = symbol;
+  by_symbol_.emplace(symbol, index);
+  return index;
+}
+
+ListingIndex Market::find(std::string_view symbol) const {
+  const auto at = by_symbol_.find(symbol);
+  return at == by_symbol_.end() ? no_listing : at->second;
+}
+
+}  // namespace ringside::exchange

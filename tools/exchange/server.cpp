@@ -1,0 +1,172 @@
+#include "tools/exchange/server.hpp"
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+#include <span>
+
+#include "net/websocket_frame.hpp"
+
+namespace ringside::exchange {
+namespace {
+
+constexpr std::int64_t wait_ns_max = 20'000'000;
+constexpr std::size_t queue_bytes = std::size_t{4} << 20;
+constexpr std::size_t piece_bytes = std::size_t{64} << 10;
+
+std::int64_t read_clock(clockid_t clock) {
+  timespec time{};
+  clock_gettime(clock, &time);
+  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+net::WebSocketServerOptions server_options(const ServerOptions& options) {
+  net::WebSocketServerOptions result;
+  result.address = options.address;
+  result.port = options.port;
+  result.tls = options.tls;
+  result.connections_max = sessions_max;
+  result.stream.send_queue_bytes = queue_bytes;
+  return result;
+}
+
+}  // namespace
+
+Server::Server(const ServerOptions& options, const ExchangeOptions& exchange)
+    : loop_(net::LoopOptions{.channels_max = sessions_max + 8}),
+      utc_minus_steady_ns_(read_clock(CLOCK_REALTIME) - read_clock(CLOCK_MONOTONIC)),
+      exchange_(exchange, *this, now()),
+      server_(loop_, server_options(options), callbacks()) {}
+
+net::WebSocketServerCallbacks Server::callbacks() {
+  net::WebSocketServerCallbacks result;
+  result.context = this;
+  result.on_request = on_request;
+  result.on_upgrade = on_upgrade;
+  result.on_open = on_open;
+  result.on_text = on_text;
+  result.on_close = on_close;
+  return result;
+}
+
+// Steady, so that the market's time never jumps.
+UtcNs Server::now() const { return {read_clock(CLOCK_MONOTONIC) + utc_minus_steady_ns_}; }
+
+void Server::run(const std::atomic<bool>& stop) {
+  while (!stop.load(std::memory_order_relaxed)) {  // a flag alone: nothing else is published by it
+    const auto next = exchange_.advance(now());
+    hand_over_all();
+    cut_the_stuck();
+    loop_.run_once(std::clamp<std::int64_t>(next.value - now().value, 0, wait_ns_max));
+  }
+}
+
+std::uint32_t Server::next_id(std::uint32_t index) { return ++serial_ << 8 | index; }
+
+void Server::on_request(void* context, net::ServerConnection& connection,
+                        const net::HttpRequest& request) noexcept {
+  auto& self = *static_cast<Server*>(context);
+  auto& slot = self.slots_[connection.index()];
+  slot.connection = &connection;
+  slot.request = self.next_id(connection.index());
+  if (request.method != "GET") {
+    return self.answer(slot.request, 405, R"({"code":-1,"msg":"only GET is served"})");
+  }
+  self.exchange_.on_get(slot.request, request.target, self.now());
+}
+
+bool Server::on_upgrade(void* context, net::ServerConnection&,
+                        const net::HttpRequest& request) noexcept {
+  return static_cast<Server*>(context)->exchange_.accepts(request.target);
+}
+
+void Server::on_open(void* context, net::ServerConnection& connection) noexcept {
+  auto& self = *static_cast<Server*>(context);
+  auto& slot = self.slots_[connection.index()];
+  slot = Slot{};
+  slot.connection = &connection;
+  slot.session = self.next_id(connection.index());
+  slot.progress_ns = self.now().value;
+  self.exchange_.on_open(slot.session, connection.target(), self.now());
+  self.hand_over(slot);
+}
+
+void Server::on_text(void* context, net::ServerConnection& connection, std::string_view text,
+                     net::ReceiveTimes) noexcept {
+  auto& self = *static_cast<Server*>(context);
+  auto& slot = self.slots_[connection.index()];
+  if (slot.session == 0) return;
+  self.exchange_.on_text(slot.session, text, self.now());
+  self.hand_over(slot);
+}
+
+void Server::on_close(void* context, net::ServerConnection& connection, net::CloseReason,
+                      std::string_view) noexcept {
+  auto& self = *static_cast<Server*>(context);
+  auto& slot = self.slots_[connection.index()];
+  const auto session = slot.session;
+  slot = Slot{};
+  if (session != 0) self.exchange_.on_close(session);
+}
+
+void Server::send(SessionId session, std::string_view text, Frame) {
+  auto& slot = slots_[session & 0xff];
+  if (slot.session != session) return;
+  if (slot.pending.size() + text.size() > pending_bytes_max) return close(session);
+  std::array<std::byte, net::frame_header_bytes_max> header;
+  const auto bytes = net::write_frame_header<net::Role::Server>(header, net::Opcode::Text, true,
+                                                                text.size(), net::MaskKey{});
+  slot.pending.append(reinterpret_cast<const char*>(header.data()), bytes);
+  slot.pending.append(text);
+}
+
+void Server::close(SessionId session) {
+  auto& slot = slots_[session & 0xff];
+  if (slot.session == session) slot.connection->abort();
+}
+
+void Server::answer(RequestId request, int status, std::string_view body) {
+  auto& slot = slots_[request & 0xff];
+  if (slot.request != request) return;
+  slot.request = 0;
+  slot.connection->respond(status, "application/json", body);
+}
+
+std::size_t Server::waiting(const Slot& slot) {
+  return slot.pending.size() - slot.sent + slot.connection->queued_bytes();
+}
+
+bool Server::congested() const {
+  return std::any_of(slots_.begin(), slots_.end(), [](const Slot& slot) {
+    return slot.session != 0 && waiting(slot) > pending_bytes_high;
+  });
+}
+
+void Server::hand_over(Slot& slot) {
+  while (slot.sent < slot.pending.size()) {
+    const auto piece = std::string_view(slot.pending).substr(slot.sent, piece_bytes);
+    if (!slot.connection->send_raw(piece)) return;
+    slot.sent += piece.size();
+  }
+  slot.pending.clear();
+  slot.sent = 0;
+}
+
+void Server::hand_over_all() {
+  for (auto& slot : slots_) {
+    if (slot.session != 0) hand_over(slot);
+  }
+}
+
+void Server::cut_the_stuck() {
+  const auto time = now().value;
+  for (auto& slot : slots_) {
+    if (slot.session == 0) continue;
+    const auto bytes = waiting(slot);
+    if (bytes <= pending_bytes_high || bytes < slot.waiting_before) slot.progress_ns = time;
+    slot.waiting_before = bytes;
+    if (time - slot.progress_ns > stuck_ns) slot.connection->abort();
+  }
+}
+
+}  // namespace ringside::exchange
