@@ -138,9 +138,11 @@ void reserve(Backing& backing, const std::string& path, std::uint64_t bytes,
   const int fd = backing.file.get();
   const auto refuse = [&](int error) {
     fail(error, "cannot reserve " + std::to_string(bytes) + " bytes for " + path +
-                    free_space_text(fd) +
-                    "; enlarge the mount (mount -o remount,size=..., docker --shm-size) or lower "
-                    "the sizes under [memory]");
+                    free_space_text(fd) + "; " +
+                    (is_hugetlbfs(fd) ? "reserve more huge pages (sysctl vm.nr_hugepages)"
+                                      : "enlarge the mount (mount -o remount,size=..., docker "
+                                        "--shm-size)") +
+                    " or lower the sizes under [memory]");
   };
   if (::ftruncate(fd, static_cast<off_t>(bytes)) != 0) refuse(errno);
   try {
