@@ -110,7 +110,12 @@ std::string link_target(const std::string& path) {
   return length > 0 ? std::string(target.data(), static_cast<std::size_t>(length)) : std::string();
 }
 
-std::string temporary_prefix(std::string_view name) { return "." + std::string(name) + ".tmp."; }
+std::string temporary_prefix(std::string_view name) {
+  std::string prefix(".");
+  prefix += name;
+  prefix += ".tmp.";
+  return prefix;
+}
 
 void remove_empty_directories(const std::string& segment_path_name) noexcept {
   try {
