@@ -104,6 +104,12 @@ void Kraken::admit_to_book(SessionId session, ListingIndex index, std::uint32_t 
   send(session, text_);
 }
 
+bool Kraken::subscribed(ChannelIndex channel, ListingIndex index, SessionId session) {
+  const auto& present = subscriptions_.of(channel, index);
+  return std::any_of(present.begin(), present.end(),
+                     [session](const Subscriber& each) { return each.session == session; });
+}
+
 void Kraken::on_book(ListingIndex index, UtcNs time) {
   auto& listing = market()[index];
   const bool visible = !listing.views.front().empty();
@@ -120,7 +126,7 @@ void Kraken::on_book(ListingIndex index, UtcNs time) {
     }
   }
   for (auto& view : listing.views) view.clear();
-  publish_ticker(index, time);
+  publish_tops(index, time);
 }
 
 void Kraken::publish(ListingIndex index, const DepthView& view, UtcNs time, BookFault fault) {
@@ -157,8 +163,8 @@ void Kraken::corrupt(ListingIndex index, const DepthView& view, Update& update) 
   update.checksum ^= 1;
 }
 
-void Kraken::publish_ticker(ListingIndex index, UtcNs time) {
-  if (!subscriptions_.any(ticker, index)) return;
+void Kraken::publish_tops(ListingIndex index, UtcNs time) {
+  if (!subscriptions_.any(ticker, index) && !subscriptions_.any(spread, index)) return;
   const auto& listing = market()[index];
   const auto& bids = listing.book.side(Side::Bid);
   const auto& asks = listing.book.side(Side::Ask);
@@ -166,10 +172,17 @@ void Kraken::publish_ticker(ListingIndex index, UtcNs time) {
   const Tops tops{bids.front(), asks.front()};
   if (tops == told_tops_[index]) return;
   told_tops_[index] = tops;
-  text_.clear();
-  word_ticker(text_, index, false, time);
-  for (const auto& subscriber : subscriptions_.of(ticker, index)) {
-    services_.outlet.send(subscriber.session, text_, Frame::Data);
+  for (const auto channel : {ticker, spread}) {
+    if (!subscriptions_.any(channel, index)) continue;
+    text_.clear();
+    if (channel == ticker) {
+      word_ticker(text_, index, false, time);
+    } else {
+      word_spread(text_, index, time);
+    }
+    for (const auto& subscriber : subscriptions_.of(channel, index)) {
+      services_.outlet.send(subscriber.session, text_, Frame::Data);
+    }
   }
 }
 
@@ -189,6 +202,8 @@ ChannelIndex Kraken::channel_of(KrakenFrame::Kind kind) {
       return trade;
     case KrakenFrame::Kind::Ticker:
       return ticker;
+    case KrakenFrame::Kind::Spread:
+      return spread;
     default:
       return book;
   }

@@ -29,7 +29,7 @@ struct KrakenEntry {
 };
 
 struct KrakenFrame {
-  enum class Kind : std::uint8_t { Other, BookSnapshot, BookUpdate, Trade, Ticker };
+  enum class Kind : std::uint8_t { Other, BookSnapshot, BookUpdate, Trade, Ticker, Spread };
   Kind kind = Kind::Other;
   std::uint32_t depth = 0;       // where the frame tells it; 0 else
   std::uint32_t channel_id = 0;  // version 1
@@ -53,7 +53,7 @@ class Kraken : public Venue {
   void replay(const capture::CaptureLine& line, UtcNs now) override;
 
  protected:
-  enum Channel : ChannelIndex { book, trade, ticker, channel_count };
+  enum Channel : ChannelIndex { book, trade, ticker, spread, channel_count };
 
   struct Update {
     std::span<const DepthView::Told> bids;
@@ -71,6 +71,8 @@ class Kraken : public Venue {
   virtual void word_trade(std::string& out, ListingIndex listing, const Trade& trade) const = 0;
   virtual void word_ticker(std::string& out, ListingIndex listing, bool snapshot,
                            UtcNs time) const = 0;
+  // The top of the book alone: version 1.
+  virtual void word_spread(std::string&, ListingIndex, UtcNs) const {}
   // False: not JSON. The frame's views live as long as the text.
   virtual bool read(std::string_view padded, KrakenFrame& frame) = 0;
   // Acknowledgements of the capture and the like, in the first pass.
@@ -83,6 +85,8 @@ class Kraken : public Venue {
   void send(SessionId session, const std::string& text) {
     services_.outlet.send(session, text, Frame::Control);
   }
+  [[nodiscard]] static ChannelIndex channel_of(KrakenFrame::Kind kind);
+  [[nodiscard]] bool subscribed(ChannelIndex channel, ListingIndex listing, SessionId session);
 
   [[nodiscard]] const Market& market() const { return services_.market; }
   [[nodiscard]] Market& market() { return services_.market; }
@@ -99,12 +103,11 @@ class Kraken : public Venue {
   };
 
   void publish(ListingIndex listing, const DepthView& view, UtcNs time, BookFault fault);
-  void publish_ticker(ListingIndex listing, UtcNs time);
+  void publish_tops(ListingIndex listing, UtcNs time);
   void corrupt(ListingIndex listing, const DepthView& view, Update& update);
   void follow(const KrakenFrame& frame);
   [[nodiscard]] static std::size_t digit_to_flip(const Listing& listing, const KrakenEntry& entry,
                                                  std::string_view text);
-  static ChannelIndex channel_of(KrakenFrame::Kind kind);
   [[nodiscard]] bool anybody_hears(const KrakenFrame& frame) const;
   void forward(const KrakenFrame& frame, std::string_view text);
 

@@ -205,9 +205,7 @@ void KrakenV2::subscribe(const Request& request, std::string_view symbol) {
   if (channel == book && !depth_served(listing, request.depth)) {
     return refuse(request, symbol, "Subscription depth not supported");
   }
-  const auto& present = subscriptions_.of(channel, listing);
-  if (std::any_of(present.begin(), present.end(),
-                  [&](const auto& each) { return each.session == request.session; })) {
+  if (subscribed(channel, listing, request.session)) {
     return refuse(request, symbol, "Already subscribed");
   }
   acknowledge(request, symbol);
