@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <random>
 
 #include "ipc/check.hpp"
@@ -34,6 +35,26 @@ std::size_t first_running_index(const ipc::Deployment& deployment, std::string_v
     index += process.threads.size();
   }
   return index;
+}
+
+std::string_view remedy_of(net::CloseReason reason) {
+  switch (reason) {
+    case net::CloseReason::ResolveFailed:
+    case net::CloseReason::ResolveTimeout:
+      return "; check the host name and this host's resolver";
+    case net::CloseReason::ConnectFailed:
+    case net::CloseReason::ConnectTimeout:
+      return "; check the address and port, and that a server listens there";
+    case net::CloseReason::TlsCertificateRefused:
+      return "; check tls_ca, the host name and this host's date";
+    case net::CloseReason::TlsHandshakeFailed:
+      return "; check that the port speaks TLS (wss), else use ws";
+    case net::CloseReason::UpgradeRefused:
+    case net::CloseReason::UpgradeInvalid:
+      return "; check the path of the websocket address";
+    default:
+      return "";
+  }
 }
 
 }  // namespace
@@ -127,17 +148,27 @@ std::vector<std::string> CollectorProcess::degradations() const {
   return lines;
 }
 
-void CollectorProcess::print(const Notice& notice) const {
+void CollectorProcess::print(const Notice& notice) {
   const std::string venue = notice.venue.data();
+  auto& last = last_closes_[{venue, notice.connection}];
   if (notice.what == Notice::What::Opened) {
-    fmt::print(stderr, "ringside-collector {}: {} connection {} open\n", name_, venue,
+    fmt::print(stderr, "ringside-collector {}: {} connection {} is open\n", name_, venue,
                notice.connection);
+    last = {};
     return;
   }
-  fmt::print(stderr, "ringside-collector {}: {} connection {} closed: {}{}{}{}\n", name_, venue,
-             notice.connection, net::name_of(notice.reason),
-             notice.code == 0 ? "" : fmt::format(" ({})", notice.code),
-             notice.detail[0] == '\0' ? "" : ": ", notice.detail.data());
+  last.times = last.reason == notice.reason ? last.times + 1 : 1;
+  last.reason = notice.reason;
+  if (!std::has_single_bit(last.times)) return;
+  const auto found = std::find_if(config_.venues.begin(), config_.venues.end(),
+                                  [&](const VenueConfig& entry) { return entry.name == venue; });
+  fmt::print(stderr, "ringside-collector {}: {} connection {} to {}: {}{}{}{}{}\n", name_, venue,
+             notice.connection, found == config_.venues.end() ? "?" : found->websocket,
+             net::name_of(notice.reason),
+             notice.detail[0] == '\0' ? "" : fmt::format(": {}", notice.detail.data()),
+             remedy_of(notice.reason),
+             last.times == 1 ? "" : fmt::format(" (for the {}th time; retrying)", last.times),
+             last.times == 1 ? "; retrying" : "");
 }
 
 void CollectorProcess::on_tick() {

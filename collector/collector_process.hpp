@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <exception>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -44,7 +45,7 @@ class CollectorProcess {
     std::atomic<bool> failed{false};  // P1 release by the thread; C1 acquire by the main thread
   };
   void add_venue(const VenueConfig& venue);
-  void print(const Notice& notice) const;
+  void print(const Notice& notice);
 
   const Config& config_;
   std::string name_;
@@ -55,6 +56,12 @@ class CollectorProcess {
   ipc::Segment catalogue_segment_;
   std::unique_ptr<ipc::CatalogueWriter> catalogue_;
   std::vector<std::unique_ptr<Running>> threads_;
+  // How a connection ended last, and how often in a row: said again only as often doubles.
+  struct LastClose {
+    net::CloseReason reason = net::CloseReason::None;
+    std::uint64_t times = 0;
+  };
+  std::map<std::pair<std::string, std::uint32_t>, LastClose> last_closes_;
   std::atomic<bool> stop_{false};  // a flag: nothing is read because of it
 };
 
