@@ -221,10 +221,9 @@ void BinanceAdapter::take_depth(SymbolIndex index, const BinanceMessage& message
     case DeltaOutcome::Apply:
       return write_delta(instrument, delta);
     case DeltaOutcome::Joined:
-      publish(index, instrument.join.held(), now);
+      if (!publish(index, instrument.join.held(), now)) return;
       instrument.join.release_buffers();
-      if (instrument.live) write_delta(instrument, delta);
-      return;
+      return write_delta(instrument, delta);
     case DeltaOutcome::Buffered:
       return;
     case DeltaOutcome::Old:
@@ -282,6 +281,7 @@ void BinanceAdapter::take_ticker(SymbolIndex index, const BinanceMessage& messag
     return counters_.add(Count::DuplicatesDropped);
   }
   instrument.newest_ticker = message.ids.last;
+  instrument.newest_bid = message.bid.price;
   instrument.tickers_old = 0;
   counters_.add(Count::Bbos);
   ++instrument.counts.tickers;

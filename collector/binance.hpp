@@ -2,8 +2,9 @@
 // trades, best bid and offer.
 //
 // Continuity is the update ids' (binance_sequencer.hpp, binance_continuity.hpp). What it cannot
-// show: a changed digit in a price or quantity, a lost bookTicker, a snapshot of the wrong symbol
-// (COIN-M says whose it is; elsewhere its ids do not fit and it is asked for again).
+// show: a changed digit in a price or quantity, a lost bookTicker, and a snapshot of the wrong
+// symbol where its ids fit and its prices are near (COIN-M says whose it is; the spot markets' ids
+// are each symbol's own; USD-M's are shared, there the bookTicker's price gives it away).
 //
 // A resync is a new REST snapshot of that one instrument; the connection and all others go on. A
 // message that cannot be used, whatever its kind, costs its instrument the book: what it said is
@@ -119,7 +120,8 @@ class BinanceAdapter final : public Adapter {
     std::uint32_t epoch = 0;      // 0: none yet
     std::int64_t live_since_ns = 0;
     TradeIds trade_ids;
-    std::uint64_t newest_ticker = 0;
+    std::uint64_t newest_ticker = 0;  // 0: none on this connection
+    Price newest_bid;                 // of it
     unsigned tickers_old = 0;
     BinanceCounts counts;
   };
@@ -142,7 +144,7 @@ class BinanceAdapter final : public Adapter {
 
   // binance_books.cpp: snapshots, resyncs, states
   [[nodiscard]] bool new_epoch(Instrument& instrument, Now now) noexcept;
-  void publish(SymbolIndex index, const DepthSnapshot& snapshot, Now now) noexcept;
+  [[nodiscard]] bool publish(SymbolIndex index, const DepthSnapshot& snapshot, Now now) noexcept;
   void lose(SymbolIndex index, Cause cause, Now now) noexcept;
   void want_snapshot(SymbolIndex index, Now now) noexcept;
   void begin(SymbolIndex index, Cause cause, Now now) noexcept;

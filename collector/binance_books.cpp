@@ -25,6 +25,13 @@ std::string_view rest_prefix(BinanceMarket market) {
   return "/";
 }
 
+// No market halves or doubles between a ticker and a snapshot of the same seconds.
+bool of_another_symbol(const DepthSnapshot& snapshot, Price ticker_bid) noexcept {
+  if (snapshot.bids.empty() || ticker_bid.mantissa == 0) return false;
+  const auto best = snapshot.bids.front().price.mantissa;
+  return best / 2 > ticker_bid.mantissa || ticker_bid.mantissa / 2 > best;
+}
+
 void append_number(std::string& text, std::uint32_t number) {
   char digits[10];
   std::size_t count = 0;
@@ -56,10 +63,16 @@ bool BinanceAdapter::new_epoch(Instrument& instrument, Now now) noexcept {
   return true;
 }
 
-// A new epoch: terms, then the snapshot.
-void BinanceAdapter::publish(SymbolIndex index, const DepthSnapshot& snapshot, Now now) noexcept {
+// A new epoch: terms, then the snapshot. False: the book is not live; a new snapshot is wanted.
+bool BinanceAdapter::publish(SymbolIndex index, const DepthSnapshot& snapshot, Now now) noexcept {
   auto& instrument = instruments_[index];
-  if (!new_epoch(instrument, now)) return;
+  if (of_another_symbol(snapshot, instrument.newest_bid)) {
+    counters_.add(Count::SymbolMismatch);
+    instrument.join.restart();
+    want_snapshot(index, now);
+    return false;
+  }
+  if (!new_epoch(instrument, now)) return false;
   const Origin origin{now.ticks, snapshot.exchange, snapshot.exchange.value != 0};
   records_.write_terms(instrument.given.record, instrument.epoch, terms(index), origin);
   records_.write_snapshot(instrument.given.record, instrument.epoch, {snapshot.bids, snapshot.asks},
@@ -69,6 +82,7 @@ void BinanceAdapter::publish(SymbolIndex index, const DepthSnapshot& snapshot, N
   instrument.live_since_ns = now.steady_ns;
   ++instrument.counts.snapshots;
   counters_.add(Count::BookSnapshots);
+  return true;
 }
 
 // The book is no longer to be trusted, from this message on.
@@ -101,6 +115,7 @@ void BinanceAdapter::begin(SymbolIndex index, Cause cause, Now now) noexcept {
   instrument.join.restart();
   instrument.trade_ids.restart();
   instrument.newest_ticker = 0;
+  instrument.newest_bid = Price{};
   // Trades and tickers come before the snapshot does: their units must be known.
   if (!new_epoch(instrument, now)) return;
   records_.write_terms(instrument.given.record, instrument.epoch, terms(index),
@@ -114,8 +129,9 @@ void BinanceAdapter::widen(SymbolIndex index, const BinanceMessage& message) noe
   const auto& units = symbols_.units(index);
   symbols_.set_units(index, std::min(units.price, message.finer_price),
                      std::min(units.quantity, message.finer_quantity));
-  // What is buffered is in the old units.
+  // What is known is in the old units.
   instruments_[index].join.restart();
+  instruments_[index].newest_bid = Price{};
 }
 
 void BinanceAdapter::on_resync(InstrumentId id, std::uint32_t epoch, Cause cause,
@@ -222,8 +238,7 @@ void BinanceAdapter::take_snapshot(SymbolIndex index, std::string_view padded, N
       return counters_.add(Count::SnapshotsLate);
   }
   counters_.add(Count::DeltasWhileSyncing, instrument.join.dropped_by_snapshot());
-  publish(index, snapshot, now);
-  if (!instrument.live) return;
+  if (!publish(index, snapshot, now)) return;
   for (std::size_t i = 0; i < instrument.join.buffered_count(); ++i) {
     write_delta(instrument, instrument.join.buffered(i));
   }

@@ -109,8 +109,7 @@ void BinanceAdapter::on_tick(Now now) noexcept {
   for (SymbolIndex i = 0; i < instruments_.size(); ++i) {
     auto& join = instruments_[i].join;
     if (join.state() != JoinState::Bridging || !join.quiet_since_snapshot(now.steady_ns)) continue;
-    publish(i, join.held(), now);
-    join.release_buffers();
+    if (publish(i, join.held(), now)) join.release_buffers();
   }
 }
 

@@ -19,8 +19,10 @@ bool is_valid(value unwanted, unsigned depth) noexcept {
       bool truth;
       return !unwanted.get_bool().get(truth);
     }
-    case json_type::null:
-      return unwanted.is_null();
+    case json_type::null: {
+      bool null = false;
+      return !unwanted.is_null().get(null) && null;
+    }
     case json_type::array: {
       simdjson::ondemand::array items;
       if (unwanted.get_array().get(items)) return false;

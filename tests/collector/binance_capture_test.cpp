@@ -5,14 +5,13 @@
 // Needs the environment variable RINGSIDE_CAPTURES; skipped without.
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
-#include <zlib.h>
 
 #include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "collector/decimal.hpp"
-#include "tests/collector/binance_run.hpp"
+#include "tests/collector/binance_replay.hpp"
 
 namespace ringside::collector::binance_test {
 namespace {
@@ -38,39 +37,6 @@ class Sha256 {
  private:
   EVP_MD_CTX* context_;
 };
-
-struct Line {
-  std::int64_t unix_ns = 0;
-  std::string kind;
-  std::string payload;
-};
-
-std::vector<Line> read_capture(const std::string& path) {
-  std::vector<Line> lines;
-  std::string text;
-  gzFile file = gzopen(path.c_str(), "rb");
-  std::vector<char> block(std::size_t{1} << 20);
-  for (int n = 0; file != nullptr && (n = gzread(file, block.data(), 1U << 20)) > 0;) {
-    text.append(block.data(), static_cast<std::size_t>(n));
-  }
-  gzclose(file);
-  for (std::size_t begin = 0; begin < text.size();) {
-    const auto end = text.find('\n', begin);
-    const auto line = std::string_view(text).substr(begin, end - begin);
-    begin = end + 1;
-    const auto first = line.find('\t');
-    const auto second = line.find('\t', first + 1);
-    const auto third = line.find('\t', second + 1);
-    lines.push_back({std::stoll(std::string(line.substr(0, first))),
-                     std::string(line.substr(second + 1, third - second - 1)),
-                     std::string(line.substr(third + 1))});
-  }
-  return lines;
-}
-
-std::string_view body_of(const Line& line) {
-  return std::string_view(line.payload).substr(line.payload.find(' ') + 1);
-}
 
 __extension__ typedef __int128 Sum;  // no product of two mantissas overflows it
 
@@ -114,22 +80,12 @@ struct Top {
   Level ask;
 };
 
-struct Replay {
-  explicit Replay(const std::string& path, BinanceMarket market) {
-    const auto lines = read_capture(path);
-    BinanceFirstPass pass;
-    for (const auto& line : lines) {
-      if (line.kind == "open") pass.on_open(line.payload);
-      const auto padded = line.payload + std::string(64, ' ');
-      const auto text = std::string_view(padded).substr(0, line.payload.size());
-      if (line.kind == "recv") pass.on_message(text);
-      if (line.kind == "http") pass.on_response(text, text.substr(text.find(' ') + 1));
-    }
-    run = std::make_unique<Run>(BinanceConfig::for_capture(market, pass));
-    streams = std::vector<Sha256>(run->books.size());
-    tops.resize(run->books.size());
-    for (std::size_t i = 0; i < run->books.size(); ++i) {
-      run->books[i].on_update = [this, i](const NaiveBook& book, std::uint64_t id) {
+// A replay that keeps what the oracle tells of every update.
+struct Watched {
+  explicit Watched(const std::vector<Line>& lines, BinanceMarket market)
+      : replay(lines, market), streams(replay.run->books.size()), tops(replay.run->books.size()) {
+    for (std::size_t i = 0; i < replay.run->books.size(); ++i) {
+      replay.run->books[i].on_update = [this, i](const NaiveBook& book, std::uint64_t id) {
         streams[i].add(top_text(book));
         Top top{id, {}, {}};
         if (!book.bids.empty()) {
@@ -141,19 +97,10 @@ struct Replay {
         tops[i].push_back(top);
       };
     }
-    const auto start_ns = lines.front().unix_ns;
-    for (const auto& line : lines) {
-      run->steady_ns = 1 + line.unix_ns - start_ns;
-      if (line.kind == "open") run->open();
-      if (line.kind == "recv") run->receive(line.payload);
-      if (line.kind == "http") {
-        run->answer(std::string(symbol_of_target(line.payload)) + "&", body_of(line));
-      }
-      run->tick();
-    }
+    replay.play(lines);
   }
 
-  std::unique_ptr<Run> run;
+  Replay replay;
   std::vector<Sha256> streams;
   std::vector<std::vector<Top>> tops;
 };
@@ -161,6 +108,7 @@ struct Replay {
 struct Set {
   const char* name;
   BinanceMarket market;
+  friend void PrintTo(const Set& set, std::ostream* out) { *out << set.name; }
 };
 
 class BinanceCapture : public ::testing::TestWithParam<Set> {};
@@ -214,8 +162,10 @@ TEST_P(BinanceCapture, GivesTheOraclesBooksTopsAndTrades) {
   const std::string name = GetParam().name;
   const auto oracle =
       nlohmann::json::parse(std::ifstream(std::string(folder) + "/oracle/" + name + ".json"));
-  Replay replay(std::string(folder) + "/" + name + ".gz", GetParam().market);
-  auto& run = *replay.run;
+  const auto lines = read_capture(std::string(folder) + "/" + name + ".gz");
+  ASSERT_FALSE(lines.empty());
+  Watched watched(lines, GetParam().market);
+  auto& run = *watched.replay.run;
 
   Sha256 all;
   std::uint64_t updates = 0;
@@ -229,14 +179,14 @@ TEST_P(BinanceCapture, GivesTheOraclesBooksTopsAndTrades) {
     EXPECT_EQ(book.state, State::Live);
     EXPECT_EQ(book.snapshots, 1U);
     EXPECT_EQ(book.updates, expected["updates"].get<std::uint64_t>());
-    EXPECT_EQ(replay.streams[i].hex(), expected["bbo_stream_sha256"]);
+    EXPECT_EQ(watched.streams[i].hex(), expected["bbo_stream_sha256"]);
     const auto text = dump(symbol, book);
     all.add(text);
     Sha256 own;
     own.add(text);
     EXPECT_EQ(own.hex(), expected["sha256"]);
     expect_trades(oracle, symbol, book);
-    const auto [compared, equal] = compare_tops(replay.tops[i], book);
+    const auto [compared, equal] = compare_tops(watched.tops[i], book);
     tops.first += compared;
     tops.second += equal;
     updates += book.updates;

@@ -148,10 +148,10 @@ struct NaiveBook {
   }
 };
 
-class Run {
+class Bench {
  public:
   // Gives the instruments their ids, and ring and record numbers in order.
-  explicit Run(BinanceConfig config, std::uint64_t ring_slots = std::uint64_t{1} << 16)
+  explicit Bench(BinanceConfig config, std::uint64_t ring_slots = std::uint64_t{1} << 16)
       : segment_(ipc::spsc_in_memory(ring_slots)),
         ring_(segment_),
         reader_(segment_),
