@@ -12,9 +12,13 @@ namespace {
 
 struct Row {
   std::string_view venue;
-  OfflineVenue (*make)(const std::string& capture, const OfflineSinks& sinks);
+  OfflineVenue (*make)(std::string_view, const std::string&, const OfflineSinks&);
 };
-constexpr std::array<Row, 1> rows{{{"kraken", offline_kraken}}};
+constexpr std::array<Row, 5> rows{{{"kraken", offline_kraken},
+                                   {"binance", offline_binance},
+                                   {"binance-us", offline_binance},
+                                   {"binance-usdm", offline_binance},
+                                   {"binance-coinm", offline_binance}}};
 
 }  // namespace
 
@@ -32,7 +36,7 @@ OfflineVenue make_offline_venue(std::string_view venue, const std::string& captu
     throw CommandError(fmt::format("unknown venue '{}'; captures of these can be verified: {}",
                                    venue, offline_venue_names()));
   }
-  auto made = row->make(capture, sinks);
+  auto made = row->make(venue, capture, sinks);
   if (made.instruments.empty()) {
     throw CommandError(fmt::format(
         "'{}' holds no instrument of {}: is it a capture of another venue?", capture, venue));

@@ -15,7 +15,6 @@
 #include <vector>
 
 #include "collector/adapter.hpp"
-#include "collector/counters.hpp"
 #include "collector/record_writer.hpp"
 
 namespace ringside::tools {
@@ -24,12 +23,12 @@ struct OfflineInstrument {
   InstrumentId id;
   std::string symbol;     // as the venue spells it
   InstrumentTerms terms;  // of the first pass; what the records say wins
+  bool has_book = true;   // else only its trades were subscribed
 };
 
 struct OfflineVenue {
   std::vector<OfflineInstrument> instruments;
   std::unique_ptr<collector::Adapter> adapter;
-  std::function<const collector::Counters&()> counters;
   // The adapter's connection for the capture's (1, 2, ... in order of opening).
   std::function<collector::ConnectionIndex(std::uint32_t)> connection_of;
   // Whether the body of this URL answers what the adapter asked for.
@@ -50,6 +49,9 @@ OfflineVenue make_offline_venue(std::string_view venue, const std::string& captu
 std::string offline_venue_names();
 
 // One for each venue family; called by make_offline_venue().
-OfflineVenue offline_kraken(const std::string& capture, const OfflineSinks& sinks);
+OfflineVenue offline_kraken(std::string_view name, const std::string& capture,
+                            const OfflineSinks& sinks);
+OfflineVenue offline_binance(std::string_view name, const std::string& capture,
+                             const OfflineSinks& sinks);
 
 }  // namespace ringside::tools

@@ -1,7 +1,9 @@
 #include "tools/ringside/verification.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
+#include <set>
 #include <unordered_map>
 
 #include "ipc/book_table.hpp"
@@ -247,7 +249,7 @@ void Run::report_book(Tally& tally, InstrumentId instrument, Verification& verif
 
 void Run::report_counters(Verification& verification) {
   auto& counters = verification.counters;
-  const auto& adapter = venue_.counters();
+  const auto& adapter = venue_.adapter->counters();
   for (std::size_t i = 0; i < collector::counts; ++i) {
     const auto count = static_cast<collector::Count>(i);
     if (adapter[count] > 0) counters.emplace_back(collector::name_of(count), adapter[count]);
@@ -274,10 +276,14 @@ Verification Run::verify() {
   verification.capture = capture_;
   verification.messages = messages_;
   std::map<std::string, InstrumentId> in_order;
-  for (const auto& instrument : venue_.instruments) in_order[instrument.symbol] = instrument.id;
+  std::set<std::string> with_book;
+  for (const auto& instrument : venue_.instruments) {
+    in_order[instrument.symbol] = instrument.id;
+    if (instrument.has_book) with_book.insert(instrument.symbol);
+  }
   for (const auto& [symbol, id] : in_order) {
     auto& tally = *tally_of(id);
-    report_book(tally, id, verification);
+    if (with_book.contains(symbol)) report_book(tally, id, verification);
     if (tally.trade_count == 0) continue;
     verification.trades[symbol] = {
         tally.trade_count, tally.quantity_sum.text(), tally.notional_sum.text(),
