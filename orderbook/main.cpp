@@ -60,18 +60,31 @@ void say_degradations(const ipc::Telemetry& telemetry, std::size_t& said) {
   for (; said < lines.size(); ++said) std::fprintf(stderr, "%s\n", lines[said].line.c_str());
 }
 
+// Threads before this process's, collectors' first, so that cpu = "auto" spreads over all of them.
+std::size_t first_running_index(const ipc::Deployment& deployment,
+                                const ipc::ProcessSpec& process) {
+  std::size_t index = 0;
+  for (const auto& collector : deployment.collectors) index += collector.threads.size();
+  for (const auto& worker : deployment.workers) {
+    if (worker.name == process.name) break;
+    index += worker.threads.size();
+  }
+  return index;
+}
+
 // The threads of this process, and the first thing that went wrong in one of them.
 class Threads {
  public:
   Threads(const ipc::Deployment& deployment, const ipc::ProcessSpec& process,
           ipc::Telemetry& telemetry) {
     const auto allowed = ipc::allowed_cpus();
+    const auto first = first_running_index(deployment, process);
     for (std::size_t i = 0; i < process.threads.size(); ++i) {
       workers_.push_back(std::make_unique<WorkerThread>(WorkerThread::Options{
           .name = process.thread_name(i),
           .deployment = deployment,
           .placement = process.threads[i],
-          .running_index = i,
+          .running_index = first + i,
           .allowed_cpus = allowed,
           .publish_first = process.publish_first,
           .keeps_telemetry = i == 0,
@@ -149,6 +162,7 @@ int run(const Arguments& arguments) {
                             .role = "orderbook",
                             .group = deployment.memory.group,
                             .histograms = 2 * process.threads.size()});
+  for (const auto& fact : ipc::scheduling_facts()) telemetry.fact(fact);
   std::size_t said = 0;
   Threads threads(deployment, process, telemetry);
   threads.start();

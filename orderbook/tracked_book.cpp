@@ -87,9 +87,10 @@ Verdict TrackedBook::take_snapshot(const Record& record, std::span<const Level> 
     book_.clear();
     phase_ = Phase::Loading;
   }
+  levels = levels.first(std::size_t{record.bid_count()} + record.ask_count());
   if (!is_plausible(levels)) return broken(Verdict::BadRecord, Cause::BadMessage);
   if (!book_.append(Side::Bid, levels.first(record.bid_count())) ||
-      !book_.append(Side::Ask, levels.subspan(record.bid_count(), record.ask_count()))) {
+      !book_.append(Side::Ask, levels.subspan(record.bid_count()))) {
     return broken(Verdict::TooManyLevels, Cause::BadMessage);
   }
   if (!record.last()) return Verdict::Partial;
@@ -130,11 +131,13 @@ Verdict TrackedBook::take_delta(const Record& record, std::span<const Level> lev
     const std::array one{Level{Price{record.price}, Quantity{record.quantity}}};
     const bool sided = record.side() == Side::Bid || record.side() == Side::Ask;
     if (sided && is_plausible(one)) verdict = apply_all(record.side(), one, counts);
-  } else if (is_plausible(levels)) {
-    verdict = apply_all(Side::Bid, levels.first(record.bid_count()), counts);
+  } else {
+    levels = levels.first(std::size_t{record.bid_count()} + record.ask_count());
+    if (is_plausible(levels)) {
+      verdict = apply_all(Side::Bid, levels.first(record.bid_count()), counts);
+    }
     if (verdict == Verdict::Partial) {
-      verdict =
-          apply_all(Side::Ask, levels.subspan(record.bid_count(), record.ask_count()), counts);
+      verdict = apply_all(Side::Ask, levels.subspan(record.bid_count()), counts);
     }
   }
   if (verdict == Verdict::BadRecord) return broken(verdict, Cause::BadMessage);

@@ -53,8 +53,8 @@ class TrackedBook {
     Broken,     // not continuous; cause() says why
   };
 
-  // Each takes a record of this instrument of the kind it is named after. `levels`: bid_count() +
-  // ask_count() of them; empty for Kind::Level.
+  // Each takes a record of this instrument of the kind it is named after. `levels`: at least
+  // bid_count() + ask_count() of them; any for Kind::Level.
   [[nodiscard]] Verdict take_terms(const Record& record) noexcept;
   [[nodiscard]] Verdict take_snapshot(const Record& record, std::span<const Level> levels) noexcept;
   [[nodiscard]] Verdict take_delta(const Record& record, std::span<const Level> levels,

@@ -401,6 +401,10 @@ void Worker::on_tick(Ticks now) noexcept {
 void Worker::serve_late_joiners(Ticks now) noexcept {
   if (instruments_.empty()) return;
   if (next_late_joiner_ >= instrument_count()) next_late_joiner_ = 0;
+  if (next_late_joiner_ == 0) {
+    const std::uint64_t since = now.value - late_joiner_round_began_.value;
+    if (since < options_.late_joiner_round_ticks_min) return;
+  }
   const Instrument& instrument = instruments_[next_late_joiner_];
   const ipc::BookView& view = instrument.view;
   // Only a book that is continuous is worth a reader's while.
@@ -410,7 +414,7 @@ void Worker::serve_late_joiners(Ticks now) noexcept {
   if (unverified) head.flags = flag_unverified;
   const Book* book = good ? &instrument.tracked.book() : nullptr;
   if (!publisher_.late_joiner_round(head, view, book, now)) return;
-  ++next_late_joiner_;
+  if (next_late_joiner_++ == 0) late_joiner_round_began_ = now;
   ++counters_.keys_published;
   if (good) ++counters_.whole_books_published;
 }

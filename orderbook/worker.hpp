@@ -55,8 +55,11 @@ struct WorkerOptions {
   std::uint32_t instruments_max = 1024;
   bool publish_first = false;  // publish before the checksum is looked at, flagged unverified
   std::uint64_t crossed_ticks_max = 1'000'000'000;  // ticks
-  ResyncPolicy resync;                              // in ticks
-  Clock clock = nullptr;                            // null: publication is stamped with `now`
+  // One round over all instruments for late joiners takes at least this long (ticks): a few
+  // instruments would otherwise fill the ring with the same books over and over.
+  std::uint64_t late_joiner_round_ticks_min = 50'000'000;
+  ResyncPolicy resync;    // in ticks
+  Clock clock = nullptr;  // null: publication is stamped with `now`
   WorkerObserver observer;
 };
 
@@ -210,6 +213,7 @@ class Worker {
   LevelCounts level_counts_;
   InstrumentIndex next_look_ = 0;  // of the rotating window of on_tick
   InstrumentIndex next_late_joiner_ = 0;
+  Ticks late_joiner_round_began_;
 };
 
 }  // namespace ringside::orderbook

@@ -103,6 +103,7 @@ WorkerOptions WorkerThread::worker_options() const {
   made.instruments_max = options_.deployment.memory.instruments_max;
   made.publish_first = options_.publish_first;
   made.crossed_ticks_max = rate_.ticks(made.crossed_ticks_max);
+  made.late_joiner_round_ticks_min = rate_.ticks(made.late_joiner_round_ticks_min);
   made.resync = made.resync.scaled(rate_.ticks_per_ns);
   made.clock = ipc::now_ticks;
   return made;
@@ -125,8 +126,6 @@ void WorkerThread::place() {
   if (!pinned.ok()) options_.telemetry.degradation({options_.name + ": " + pinned.error});
   options_.telemetry.fact({options_.name + " cpu", chosen ? std::to_string(cpu()) : "auto",
                            pinned.ok() ? std::to_string(pinned.cpu) : "not pinned", pinned.error});
-  if (!options_.keeps_telemetry) return;
-  for (const auto& fact : ipc::scheduling_facts()) options_.telemetry.fact(fact);
 }
 
 // --- Running ---

@@ -135,6 +135,7 @@ class Scenario {
   static WorkerOptions options(const Faults& faults) {
     WorkerOptions made;
     made.publish_first = faults.publish_first;
+    made.late_joiner_round_ticks_min = 0;
     made.resync.interval_min = millisecond;
     made.resync.interval_max = 8 * millisecond;
     made.resync.calm = 20 * millisecond;
