@@ -32,7 +32,8 @@ std::map<std::string, std::string> states(LiveSystem& system) {
   std::map<std::string, std::string> result;
   const auto stat = system.ringside({"stat", "--json"});
   if (stat.status != 0) return result;
-  for (const auto& instrument : json::parse(stat.out).at("instruments")) {
+  const auto parsed = json::parse(stat.out);  // must outlive the loop over a part of it
+  for (const auto& instrument : parsed.at("instruments")) {
     result[instrument.at("symbol")] = instrument.at("state");
   }
   return result;
@@ -48,16 +49,31 @@ bool all_live(LiveSystem& system, std::size_t count) {
       return true;
     }
   }
+  const auto last = system.ringside({"stat"});
+  ADD_FAILURE() << "status " << last.status << "\n" << last.out << last.err;
   return false;
 }
 
 std::uint64_t counter(LiveSystem& system, const std::string& name) {
   const auto stat = system.ringside({"stat", "--json"});
   std::uint64_t sum = 0;
-  for (const auto& [process, counters] : json::parse(stat.out).at("counters").items()) {
-    if (counters.contains(name)) sum += counters.at(name).get<std::uint64_t>();
+  const auto parsed = json::parse(stat.out);
+  for (const auto& [thread, counters] : parsed.at("counters").items()) {
+    for (const auto& [full_name, value] : counters.items()) {
+      // Of the thread itself, or of one of its venues: "kraken.frames".
+      if (full_name == name || full_name.ends_with("." + name)) sum += value.get<std::uint64_t>();
+    }
   }
   return sum;
+}
+
+// Counters reach the telemetry some milliseconds after the fact.
+bool counter_becomes(LiveSystem& system, const std::string& name, std::uint64_t wanted) {
+  const auto until = Clock::now() + milliseconds(5'000);
+  while (counter(system, name) != wanted) {
+    if (Clock::now() > until) return false;
+  }
+  return true;
 }
 
 std::string read_text(const std::string& path) {
@@ -126,27 +142,29 @@ TEST(LivePath, AFlippedDigitCostsOneInstrumentOneResyncOnTheSameConnection) {
   system.start_collector();
   // All status records of the run: the tail joins before the fault, which is some seconds away.
   auto tail = system.start_ringside({"tail", "--json", "--kind", "status"});
-  std::map<std::string, std::vector<std::string>> seen;
-  const auto until = Clock::now() + settle_deadline;
-  const auto healed = [&] {
-    const auto& eth = seen["ETH/USD"];
-    const auto gap = std::find(eth.begin(), eth.end(), "gap");
-    return gap != eth.end() && std::find(gap, eth.end(), "live") != eth.end();
+  std::vector<std::pair<std::string, std::string>> seen;  // symbol, state; in order
+  const auto gap_of_eth = [&] {
+    return std::find(seen.begin(), seen.end(),
+                     std::pair<std::string, std::string>("ETH/USD", "gap"));
   };
+  const auto healed = [&] {
+    const std::pair<std::string, std::string> live("ETH/USD", "live");
+    return std::find(gap_of_eth(), seen.end(), live) != seen.end();
+  };
+  const auto until = Clock::now() + settle_deadline;
   while (!healed() && Clock::now() < until) {
     const auto line = tail->line(milliseconds(1'000));
     if (!line) continue;
     const auto record = json::parse(*line);
     if (record.value("kind", "") == "status")
-      seen[record.at("symbol")].push_back(record.at("state"));
+      seen.emplace_back(record.at("symbol"), record.at("state"));
   }
   EXPECT_TRUE(healed()) << "ETH/USD did not leave live and come back";
-  for (const auto& [symbol, sequence] : seen) {
-    if (symbol == "ETH/USD") continue;
-    EXPECT_EQ(std::find(sequence.begin(), sequence.end(), "gap"), sequence.end()) << symbol;
+  for (auto at = gap_of_eth(); at != seen.end(); ++at) {
+    EXPECT_EQ(at->first, "ETH/USD") << "another instrument shows a record: " << at->second;
   }
-  EXPECT_EQ(counter(system, "checksum_failed"), 1U);
-  EXPECT_EQ(counter(system, "connections_opened"), 1U) << "the same connection";
+  EXPECT_TRUE(counter_becomes(system, "checksum_failed", 1));
+  EXPECT_TRUE(counter_becomes(system, "connections_opened", 1)) << "the same connection";
   EXPECT_TRUE(all_live(system, 4));
   tail.reset();
   system.stop();
