@@ -2,11 +2,14 @@
 
 #include <arpa/inet.h>
 #include <netdb.h>
+#include <pthread.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <system_error>
 #include <thread>
@@ -68,8 +71,28 @@ LookupResult look_up(const Question& question) noexcept {
   return result;
 }
 
+// A new thread begins where its maker is pinned, which is the one core that must not be disturbed;
+// and with its maker's signals, which must go on interrupting the maker's sleep.
+void leave_the_makers_core() noexcept {
+  sigset_t all;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+  cpu_set_t own;
+  cpu_set_t others;
+  if (::sched_getaffinity(0, sizeof(own), &own) != 0) return;
+  CPU_ZERO(&others);
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &own)) CPU_SET(cpu, &others);
+  }
+  // Fails where there are no others: then the maker was not pinned, and nothing is to be left.
+  (void)::sched_setaffinity(0, sizeof(others), &others);
+  const sched_param normal{};
+  (void)::pthread_setschedparam(::pthread_self(), SCHED_OTHER, &normal);
+}
+
 // Owns its descriptor; ends when the loop's end is closed.
 void resolve_until_closed(int descriptor) noexcept {
+  leave_the_makers_core();
   Question question;
   while (read_whole(descriptor, &question, sizeof(question))) {
     const LookupResult result = look_up(question);

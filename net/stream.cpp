@@ -269,7 +269,7 @@ void Stream::receive_tls(std::span<std::byte> bytes, Ticks received) noexcept {
     if (room.empty()) return close(CloseReason::TooLarge, "receive buffer full");
     const TlsRead read = tls_session_.read(room);
     inbox_end_ += read.bytes;
-    kick_send();  // a KeyUpdate wants its answer
+    kick_send();  // TLS may have had something to say
     if (read.bytes > 0) deliver_inbox({received, loop_.now()});
     if (state_ != StreamState::Open) return;
     switch (read.status) {

@@ -1,8 +1,13 @@
 #include "net/loop.hpp"
 
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
+#include <cstdio>
 #include <vector>
 
 #include "loopback.hpp"
@@ -199,6 +204,50 @@ TEST_F(LoopEnvironment, AnUnknownValueIsRefusedWithItsName) {
 TEST_F(LoopEnvironment, AutoAlwaysFindsABackendAndSaysWhenItIsTheSecondChoice) {
   const Loop loop;
   EXPECT_EQ(loop.fallback_line().empty(), uring_works());
+}
+
+// As Docker's default profile does.
+void forbid_io_uring() {
+  sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program{.len = std::size(filter), .filter = filter};
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+      ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
+    std::perror("seccomp");
+    ::_exit(9);
+  }
+}
+
+TEST(LoopFallback, WhereIoUringIsForbiddenAutoTakesEpollAndSaysWhy) {
+  EXPECT_EXIT(
+      {
+        forbid_io_uring();
+        const Loop loop;
+        std::fprintf(stderr, "%s|%s\n", loop.backend_name(), loop.fallback_line().c_str());
+        ::_exit(0);
+      },
+      testing::ExitedWithCode(0),
+      "^epoll.network: epoll instead of io_uring: io_uring_setup .refused: see "
+      "kernel.io_uring_disabled and the container's seccomp profile.: Operation not permitted");
+}
+
+TEST(LoopFallback, WhereIoUringIsForbiddenAForcedOneIsAnError) {
+  EXPECT_EXIT(
+      {
+        forbid_io_uring();
+        try {
+          const Loop loop({.backend = BackendKind::Uring});
+        } catch (const std::system_error& error) {
+          std::fprintf(stderr, "%s\n", error.what());
+          ::_exit(2);
+        }
+        ::_exit(0);
+      },
+      testing::ExitedWithCode(2), "seccomp");
 }
 
 }  // namespace

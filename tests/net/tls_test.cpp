@@ -1,6 +1,7 @@
 #include "net/tls.hpp"
 
 #include <gtest/gtest.h>
+#include <openssl/ssl.h>
 #include <sys/stat.h>
 
 #include "websocket_fixture.hpp"
@@ -210,6 +211,83 @@ TEST(TlsSessionTest, AnOverheadOfARecordStaysBelowItsBound) {
     EXPECT_LE(wire.from_client.size() - before, size + TlsSession::record_overhead_max);
     wire.from_client.clear();
   }
+}
+
+// A peer of plain OpenSSL, which can do what ours never does.
+struct NativeServer {
+  explicit NativeServer(const LocalTls& local)
+      : context(SSL_CTX_new(TLS_server_method())), ssl(nullptr) {
+    SSL_CTX_use_certificate_chain_file(context, local.files.certificate_file.c_str());
+    SSL_CTX_use_PrivateKey_file(context, local.files.key_file.c_str(), SSL_FILETYPE_PEM);
+    ssl = SSL_new(context);
+    SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+    SSL_set_accept_state(ssl);
+  }
+  ~NativeServer() {
+    SSL_free(ssl);
+    SSL_CTX_free(context);
+  }
+  void take(SendQueue& from) {
+    const auto bytes = from.front();
+    BIO_write(SSL_get_rbio(ssl), bytes.data(), static_cast<int>(bytes.size()));
+    from.clear();
+  }
+  std::string give() {
+    std::string text(64 * 1024, '\0');
+    const int count = BIO_read(SSL_get_wbio(ssl), text.data(), static_cast<int>(text.size()));
+    text.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
+    return text;
+  }
+  SSL_CTX* context;
+  SSL* ssl;
+};
+
+TEST(TlsSessionTest, AKeyUpdateIsTakenWhileReadingAndAnsweredWithTheNextRecord) {
+  LocalTls local;
+  NativeServer server(local);
+  SendQueue from_client(64 * 1024);
+  TlsSession client;
+  ASSERT_EQ(client.begin(local.client, "localhost", from_client), TlsStatus::Ok);
+  std::string to_client;
+  for (int i = 0; i < 4 && SSL_is_init_finished(server.ssl) == 0; ++i) {
+    client.set_input(std::as_bytes(std::span(to_client)));
+    (void)client.handshake();
+    server.take(from_client);
+    (void)SSL_do_handshake(server.ssl);
+    to_client = server.give();
+  }
+  ASSERT_EQ(SSL_write(server.ssl, "before", 6), 6);
+  ASSERT_EQ(SSL_key_update(server.ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+  ASSERT_EQ(SSL_write(server.ssl, "after", 5), 5);
+  to_client += server.give();
+  std::string text(100, '\0');
+  client.set_input(std::as_bytes(std::span(to_client)));
+  const TlsRead read = client.read(std::as_writable_bytes(std::span(text)));
+  EXPECT_EQ(read.status, TlsStatus::WantInput);
+  EXPECT_EQ(text.substr(0, read.bytes), "beforeafter");
+  // OpenSSL puts its own KeyUpdate in front of the next record that is written.
+  ASSERT_EQ(client.write(std::as_bytes(std::span("reply", 5))), TlsStatus::Ok);
+  server.take(from_client);
+  char reply[8] = {};
+  EXPECT_EQ(SSL_read(server.ssl, reply, sizeof(reply)), 5);
+  EXPECT_STREQ(reply, "reply");
+}
+
+TEST(TlsSessionTest, AServerThatOnlyKnowsTls11IsRefused) {
+  LocalTls local;
+  NativeServer server(local);
+  SSL_set_min_proto_version(server.ssl, TLS1_1_VERSION);
+  SSL_set_max_proto_version(server.ssl, TLS1_1_VERSION);
+  SSL_set_security_level(server.ssl, 0);
+  SendQueue from_client(64 * 1024);
+  TlsSession client;
+  ASSERT_EQ(client.begin(local.client, "localhost", from_client), TlsStatus::Ok);
+  EXPECT_EQ(client.handshake(), TlsStatus::WantInput);
+  server.take(from_client);
+  (void)SSL_do_handshake(server.ssl);
+  const std::string answer = server.give();
+  client.set_input(std::as_bytes(std::span(answer)));
+  EXPECT_EQ(client.handshake(), TlsStatus::Failed);
 }
 
 TEST(TlsContextTest, FilesThatCannotBeUsedAreNamed) {
