@@ -19,7 +19,10 @@ Exchange::Exchange(const ExchangeOptions& options, Outlet& outlet, UtcNs now)
     throw std::invalid_argument("--venue: the spec says '" + name + "'");
   }
   if (!options.truth.empty()) truth_ = std::make_unique<TruthLog>(options.truth);
-  venue_ = make_venue(name, {market_, outlet_, faults_, truth_.get(), replaying});
+  VenueServices services{market_, outlet_, faults_, truth_.get(), replaying};
+  services.rest_delay_ns = std::int64_t{spec.rest_ms} * 1'000'000;
+  services.split_layout = options.split_layout;
+  venue_ = make_venue(name, services);
   if (!venue_) {
     throw std::invalid_argument("'" + name + "' is no venue that can be simulated; venues are " +
                                 std::string(venue_names()));
@@ -36,7 +39,7 @@ Exchange::Exchange(const ExchangeOptions& options, Outlet& outlet, UtcNs now)
     return;
   }
   Random random(options.seed);
-  list_instruments(market_, spec, random);
+  list_instruments(market_, spec, venue_->shape(), random);
   check_faults();
   venue_->begin(now);
   source_ = std::make_unique<Generator>(Generator::Options{spec, options.seed}, random, market_,

@@ -18,6 +18,7 @@ struct ExchangeOptions {
   std::string venue{};     // empty: the spec's, or by the capture's URLs
   double speed = 1;        // of a replay; 0: no pace
   std::uint64_t seed = 1;
+  bool split_layout = false;  // Binance futures: paths without a prefix stay silent
   std::string faults{};
   std::string truth{};  // a file; empty: none
 };

@@ -11,9 +11,7 @@ constexpr std::int64_t second_ns = 1'000'000'000;
 constexpr std::int64_t us_ns = 1'000;
 constexpr std::int64_t congested_ns = 1'000'000;
 constexpr double inside_burst_ns = 12'000;
-constexpr double rank_mean = 6;         // of the levels touched
 constexpr std::uint64_t gap_ticks = 6;  // mean distance of neighbouring levels
-constexpr unsigned trade_percent = 6;
 
 struct Known {
   std::string_view base;
@@ -68,18 +66,15 @@ constexpr Side other(Side side) { return side == Side::Bid ? Side::Ask : Side::B
 // Towards worse prices of that side.
 constexpr std::int64_t outward(Side side) { return side == Side::Bid ? -1 : 1; }
 
-const Level& near_top(const std::vector<Level>& levels, Random& random) {
-  const auto rank = random.geometric(rank_mean);
-  return levels[std::min<std::size_t>(rank, levels.size() - 1)];
-}
-
 }  // namespace
 
-void list_instruments(Market& market, const GeneratorSpec& spec, Random& random) {
+void list_instruments(Market& market, const GeneratorSpec& spec, const TradingShape& shape,
+                      Random& random) {
   for (const auto& symbol : spec.symbols) {
     const auto terms = look_up(symbol);
     auto& listing = market[market.list(symbol)];
     listing.decimals = terms.decimals;
+    listing.decimals.quantity = std::min(terms.decimals.quantity, shape.quantity_decimals_max);
     listing.depth = spec.depth;
     for (const Side side : {Side::Bid, Side::Ask}) {
       Price price{terms.price};
@@ -87,7 +82,7 @@ void list_instruments(Market& market, const GeneratorSpec& spec, Random& random)
         price.mantissa +=
             outward(side) * static_cast<std::int64_t>(1 + random.below(2 * gap_ticks));
         if (price.mantissa <= 0) break;
-        listing.book.apply(side, {price, any_quantity(random, terms.decimals)});
+        listing.book.apply(side, {price, any_quantity(random, listing.decimals)});
       }
     }
   }
@@ -113,6 +108,7 @@ std::int64_t BurstSchedule::gap_ns(Random& random) {
 Generator::Generator(const Options& options, Random random, Market& market, Venue& venue,
                      Outlet& outlet)
     : spec_(options.spec),
+      shape_(venue.shape()),
       random_(random),
       schedule_(options.spec),
       market_(market),
@@ -154,7 +150,7 @@ UtcNs Generator::fresh_time(ListingIndex index, UtcNs time) {
 void Generator::step(UtcNs time) {
   const auto index = static_cast<ListingIndex>(random_.below(market_.size()));
   auto& listing = market_[index];
-  if (random_.percent(trade_percent)) {
+  if (random_.percent(shape_.trade_percent)) {
     trade(listing, index, fresh_time(index, time));
   } else {
     // As recorded: one level in most messages, now and then several.
@@ -162,6 +158,12 @@ void Generator::step(UtcNs time) {
     for (std::uint64_t i = 0; i < changes; ++i) change(listing);
   }
   venue_.on_book(index, fresh_time(index, time));
+}
+
+Level Generator::near_top(const std::vector<Level>& levels) {
+  if (shape_.top_percent > 0 && random_.percent(shape_.top_percent)) return levels.front();
+  const auto rank = random_.geometric(shape_.rank_mean);
+  return levels[std::min<std::size_t>(rank, levels.size() - 1)];
 }
 
 void Generator::trade(Listing& listing, ListingIndex index, UtcNs time) {
@@ -187,7 +189,7 @@ void Generator::change(Listing& listing) {
     const auto half = levels.size() / 2;
     return listing.apply(side, {levels[half + random_.below(levels.size() - half)].price, {}});
   }
-  const Price touched = near_top(levels, random_).price;
+  const Price touched = near_top(levels).price;
   const auto roll = random_.below(100);
   if (roll < 45) {
     listing.apply(side, {touched, any_quantity(random_, listing.decimals)});
@@ -217,7 +219,7 @@ void Generator::insert(Listing& listing, Side side) {
   if (spread > 1 && random_.percent(25)) {
     price.mantissa -= outward(side) * static_cast<std::int64_t>(1 + random_.below(spread - 1));
   } else {
-    const auto ranks = 1 + random_.geometric(rank_mean * 2);
+    const auto ranks = 1 + random_.geometric(shape_.rank_mean * 2);
     price.mantissa += outward(side) * static_cast<std::int64_t>(random_.below(ranks * gap_ticks));
   }
   if (price.mantissa > 0) listing.apply(side, {price, quantity});

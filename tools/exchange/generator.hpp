@@ -16,7 +16,8 @@
 namespace ringside::exchange {
 
 // Lists the instruments of the spec, in plausible precisions of their own, with full books.
-void list_instruments(Market& market, const GeneratorSpec& spec, Random& random);
+void list_instruments(Market& market, const GeneratorSpec& spec, const TradingShape& shape,
+                      Random& random);
 
 // When the next event is due: bursts of events microseconds apart, with gaps between them, as
 // recorded feeds show (a Poisson stream would flatter whoever reads it).
@@ -46,6 +47,7 @@ class Generator final : public Source {
 
  private:
   void step(UtcNs time);
+  [[nodiscard]] Level near_top(const std::vector<Level>& levels);
   void trade(Listing& listing, ListingIndex index, UtcNs time);
   void change(Listing& listing);
   void insert(Listing& listing, Side side);
@@ -54,6 +56,7 @@ class Generator final : public Source {
   [[nodiscard]] UtcNs fresh_time(ListingIndex index, UtcNs time);
 
   GeneratorSpec spec_;
+  TradingShape shape_;
   Random random_;
   BurstSchedule schedule_;
   Market& market_;

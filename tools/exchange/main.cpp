@@ -66,7 +66,8 @@ void declare(CLI::App& app, Arguments& arguments) {
       app.add_option("--generate", arguments.exchange.generate,
                      "make a market: VENUE:SYMBOL,SYMBOL;key=value;... with keys\n"
                      "depth (25), rate (2000 events a second, or max), burst (20 events),\n"
-                     "seconds (0: for ever), levels (a side; 0: half as many again as depth)");
+                     "seconds (0: for ever), levels (a side; 0: half as many again as depth),\n"
+                     "rest_ms (20: how long REST answers take)");
   replay->excludes(generate);
   app.add_option("--listen", arguments.listen, "ADDRESS:PORT; port 0: any free one")
       ->capture_default_str();
@@ -80,6 +81,8 @@ void declare(CLI::App& app, Arguments& arguments) {
   app.add_option("--faults", arguments.exchange.faults,
                  "corrupt:SYMBOL@N, drop:SYMBOL@N (the Nth book update), close@N, stall@N\n"
                  "(after N data frames); several are separated by commas");
+  app.add_flag("--split-layout", arguments.exchange.split_layout,
+               "Binance futures as since April 2026: paths without /public or /market stay silent");
   app.add_option("--seed", arguments.exchange.seed, "of a generated market (default: a fresh one)");
   app.add_option("--truth", arguments.exchange.truth,
                  "write a hash of the true book after each book message to this file");

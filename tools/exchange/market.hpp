@@ -70,7 +70,8 @@ struct Trade {
 
 struct Listing {
   std::string symbol;
-  Decimals decimals;
+  Decimals decimals;        // of the book's numbers
+  Decimals wire;            // at least printed, padded with zeros, where the venue does that
   std::uint32_t depth = 0;  // as recorded (replay) or specified (generator); 0: unknown
 
   Book book;

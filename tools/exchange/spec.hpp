@@ -9,6 +9,7 @@
 //   burst    mean events in a burst                                                  20
 //   seconds  the market stands still afterwards; 0: never                            0
 //   levels   levels kept a side; 0: half as many again as depth, and five            0
+//   rest_ms  an answer to a REST request takes so long                               20
 //
 // Fails by: std::invalid_argument, one line that names the key, the value and what is allowed.
 #pragma once
@@ -30,6 +31,7 @@ struct GeneratorSpec {
   std::uint32_t burst = 20;    // 1..10'000
   std::uint32_t seconds = 0;   // 0..1'000'000
   std::uint32_t levels = 0;    // 0..20'000
+  std::uint32_t rest_ms = 20;  // 0..60'000
 };
 
 [[nodiscard]] GeneratorSpec parse_spec(std::string_view text);

@@ -31,6 +31,16 @@ struct VenueServices {
   Faults& faults;
   TruthLog* truth = nullptr;  // null: none asked for
   bool replaying = false;
+  std::int64_t rest_delay_ns = 0;  // of answers in a generated market
+  bool split_layout = false;       // Binance futures: paths without a prefix stay silent
+};
+
+// How a venue's generated market behaves.
+struct TradingShape {
+  unsigned trade_percent = 6;  // of all events
+  unsigned top_percent = 0;    // of changes hit the best level, whatever rank_mean says
+  double rank_mean = 6;        // of the levels touched otherwise
+  unsigned quantity_decimals_max = 8;
 };
 
 // What must happen before a capture line can be served.
@@ -49,6 +59,8 @@ class Venue {
   [[nodiscard]] virtual std::string_view websocket_path() const = 0;
   // Whether a handshake for that target (path and query) succeeds; refused with 404 else.
   [[nodiscard]] virtual bool accepts(std::string_view target) const = 0;
+
+  [[nodiscard]] virtual TradingShape shape() const { return {}; }
 
   virtual void on_open(SessionId session, std::string_view target, UtcNs now) = 0;
   virtual void on_close(SessionId session) = 0;
