@@ -1,154 +1,16 @@
 #include "collector/kraken_decode.hpp"
 
-#include <simdjson.h>
-
 #include <array>
 #include <limits>
 #include <new>
 #include <vector>
 
-#include "collector/binance_json.hpp"
-#include "collector/rfc3339.hpp"
+#include "collector/kraken_json.hpp"
 
 namespace ringside::collector {
 namespace {
 
-using simdjson::ondemand::array;
-using simdjson::ondemand::document;
-using simdjson::ondemand::json_type;
-using simdjson::ondemand::object;
-using simdjson::ondemand::value;
-
-using Status = KrakenStatus;
-
-// A value of another type than wanted: only a fault if it is JSON at all. Consumes it.
-Status mistyped(value unwanted) noexcept {
-  return is_valid(unwanted) ? Status::MistypedField : Status::MalformedJson;
-}
-
-Status skip(value unwanted) noexcept {
-  return is_valid(unwanted) ? Status::Ok : Status::MalformedJson;
-}
-
-// What ends the walk: the text is no JSON. Everything else is noted, and the walk goes on, so that
-// the rest of the text is looked at, too.
-bool ends_walk(Status status) noexcept { return status == Status::MalformedJson; }
-
-// Keeps the first fault.
-void note(Status& fault, Status status) noexcept {
-  if (fault == Status::Ok) fault = status;
-}
-
-bool is_type(value& field, json_type wanted) noexcept {
-  json_type type;
-  return !field.type().get(type) && type == wanted;
-}
-
-// The wanted fields of one object: which was met, and whether one came twice or not at all.
-template <std::size_t n>
-class Fields {
- public:
-  constexpr explicit Fields(const std::array<std::string_view, n>& keys) : keys_(keys) {}
-
-  // Calls take(which, value) for each wanted field and walks through the others. Ok, the first
-  // fault, or MalformedJson.
-  template <typename Take>
-  Status walk(object fields, Take take) noexcept {
-    Status fault = Status::Ok;
-    for (auto entry : fields) {
-      simdjson::ondemand::field field;
-      std::string_view key;
-      if (std::move(entry).get(field) || !plain_text(field.key(), key)) {
-        return Status::MalformedJson;
-      }
-      unsigned which = 0;
-      while (which < n && keys_[which] != key) ++which;
-      Status status;
-      if (which == n) {
-        status = skip(field.value());
-      } else if (met(which)) {
-        status = skip(field.value());
-        note(fault, Status::RepeatedField);
-      } else {
-        met_ |= 1U << which;
-        status = take(which, field.value());
-      }
-      if (ends_walk(status)) return status;
-      note(fault, status);
-    }
-    return fault;
-  }
-  [[nodiscard]] bool met(unsigned which) const noexcept { return (met_ & (1U << which)) != 0; }
-  // The fault of an object that must have the fields whose bits are set.
-  [[nodiscard]] Status require(Status fault, unsigned wanted) const noexcept {
-    if (fault == Status::Ok && (met_ & wanted) != wanted) return Status::MissingField;
-    return fault;
-  }
-
- private:
-  const std::array<std::string_view, n>& keys_;
-  unsigned met_ = 0;
-};
-
-Status take_text(value field, std::string_view& text) noexcept {
-  if (!is_type(field, json_type::string)) return mistyped(field);
-  return field.get_string().get(text) ? Status::MalformedJson : Status::Ok;
-}
-
-Status take_number(value field, std::string_view& token) noexcept {
-  if (!is_type(field, json_type::number)) return mistyped(field);
-  token = number_text(field);
-  return is_json_number(token) ? Status::Ok : Status::MalformedJson;
-}
-
-Status take_unsigned(value field, std::uint64_t most, std::uint64_t& number) noexcept {
-  std::string_view token;
-  if (const auto status = take_number(field, token); status != Status::Ok) return status;
-  std::uint64_t sum = 0;
-  for (const char c : token) {
-    if (c < '0' || c > '9') return Status::MistypedField;
-    const auto digit = static_cast<std::uint64_t>(c - '0');
-    if (digit > most || sum > (most - digit) / 10) return Status::MistypedField;
-    sum = sum * 10 + digit;
-  }
-  number = sum;
-  return Status::Ok;
-}
-
-Status take_time(value field, UtcNs& utc) noexcept {
-  std::string_view text;
-  if (const auto status = take_text(field, text); status != Status::Ok) return status;
-  return parse_rfc3339(text, utc) ? Status::Ok : Status::MistypedField;
-}
-
-Status take_bool(value field, bool& truth) noexcept {
-  if (!is_type(field, json_type::boolean)) return mistyped(field);
-  return field.get_bool().get(truth) ? Status::MalformedJson : Status::Ok;
-}
-
-// Calls take(object) for each element of an array of objects.
-template <typename Take>
-Status each_object(value field, Take take) noexcept {
-  if (!is_type(field, json_type::array)) return mistyped(field);
-  array items;
-  if (field.get_array().get(items)) return Status::MalformedJson;
-  Status fault = Status::Ok;
-  for (auto item : items) {
-    value element;
-    if (std::move(item).get(element)) return Status::MalformedJson;
-    Status status;
-    if (is_type(element, json_type::object)) {
-      object fields;
-      if (element.get_object().get(fields)) return Status::MalformedJson;
-      status = take(fields);
-    } else {
-      status = mistyped(element);
-    }
-    if (ends_walk(status)) return status;
-    note(fault, status);
-  }
-  return fault;
-}
+using namespace kraken_json;
 
 KrakenKind kind_of_channel(std::string_view channel) noexcept {
   if (channel == "book") return KrakenKind::Book;
@@ -158,10 +20,6 @@ KrakenKind kind_of_channel(std::string_view channel) noexcept {
   if (channel == "instrument") return KrakenKind::Instruments;
   if (channel == "status") return KrakenKind::SystemStatus;
   return KrakenKind::Ignored;
-}
-
-bool at_end(document& text) noexcept {
-  return text.current_location().error() == simdjson::OUT_OF_BOUNDS;
 }
 
 // Nobody can trade at all; the other states of a pair restrict who may place which order.
@@ -377,6 +235,7 @@ Status KrakenDecoder::Parser::take_book(object members, KrakenBook& book) noexce
       case checksum:
         status = take_unsigned(field, std::numeric_limits<std::uint32_t>::max(), number);
         book.checksum = static_cast<std::uint32_t>(number);
+        book.has_checksum = true;
         return status;
       default:
         book.has_exchange_time = true;

@@ -20,25 +20,11 @@
 #include <span>
 #include <string_view>
 
-#include "ringside/time.hpp"
+#include "collector/kraken_message.hpp"
 
 namespace ringside::collector {
 
-inline constexpr std::size_t kraken_levels_max = 16'384;  // of one message
-inline constexpr std::size_t kraken_entries_max = 1'024;  // books, trades or tickers of one message
-inline constexpr std::size_t kraken_pairs_max = 16'384;   // of the instrument channel
-// A longer text is refused: the whole instrument channel of 2026 is about 1 MB.
-inline constexpr std::size_t kraken_text_bytes_max = std::size_t{4} << 20;
-
-enum class KrakenStatus : std::uint8_t {
-  Ok = 0,
-  MalformedJson,
-  MissingField,
-  MistypedField,
-  RepeatedField,
-  TooMany,  // levels or entries
-  TooLarge,
-};
+inline constexpr std::size_t kraken_pairs_max = 16'384;  // of the instrument channel
 
 enum class KrakenKind : std::uint8_t {
   Ignored = 0,  // valid, of no interest
@@ -51,37 +37,6 @@ enum class KrakenKind : std::uint8_t {
   Answer,  // to subscribe, unsubscribe or ping
 };
 
-// Number tokens as written; what they mean depends on the instrument's exponents.
-struct KrakenLevel {
-  std::string_view price;
-  std::string_view quantity;
-};
-struct KrakenBook {
-  KrakenStatus fault = KrakenStatus::Ok;
-  std::string_view symbol;            // empty: it could not be told
-  std::span<const KrakenLevel> bids;  // in the order of the message
-  std::span<const KrakenLevel> asks;
-  std::uint32_t checksum = 0;
-  UtcNs exchange;
-  bool has_exchange_time = false;
-};
-struct KrakenTrade {
-  KrakenStatus fault = KrakenStatus::Ok;
-  std::string_view symbol;  // empty: it could not be told
-  std::string_view price;
-  std::string_view quantity;
-  bool buy = false;  // the taker's side
-  std::uint64_t id = 0;
-  UtcNs exchange;
-};
-struct KrakenTicker {
-  KrakenStatus fault = KrakenStatus::Ok;
-  std::string_view symbol;  // empty: it could not be told
-  KrakenLevel bid;
-  KrakenLevel ask;
-  UtcNs exchange;
-  bool has_exchange_time = false;
-};
 struct KrakenPair {
   KrakenStatus fault = KrakenStatus::Ok;
   std::string_view symbol;     // empty: it could not be told

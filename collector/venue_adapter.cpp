@@ -4,6 +4,7 @@
 
 #include "collector/binance.hpp"
 #include "collector/kraken.hpp"
+#include "collector/kraken_v1.hpp"
 #include "net/url.hpp"
 
 namespace ringside::collector {
@@ -27,6 +28,9 @@ std::unique_ptr<Adapter> make_kraken(AdapterContext context) {
   config.instruments_per_connection = venue.instruments_per_connection;
   config.path = net::parse_url(venue.websocket).target;
   config.seed = context.seed;
+  if (venue.name == "kraken-v1") {
+    return std::make_unique<KrakenV1Adapter>(std::move(config), context.records, context.host);
+  }
   return std::make_unique<KrakenAdapter>(std::move(config), context.records, context.host);
 }
 
@@ -59,7 +63,9 @@ std::unique_ptr<Adapter> make_binance(AdapterContext context, BinanceMarket mark
 std::unique_ptr<Adapter> make_adapter(AdapterContext context) {
   if (const auto market = binance_market(context.venue.name))
     return make_binance(std::move(context), *market);
-  if (context.venue.name == "kraken") return make_kraken(std::move(context));
+  if (context.venue.name == "kraken" || context.venue.name == "kraken-v1") {
+    return make_kraken(std::move(context));
+  }
   throw ipc::ConfigError(
       fmt::format("[[venue]] name = \"{}\": this venue cannot be collected live; use it "
                   "with 'ringside verify' on captures",

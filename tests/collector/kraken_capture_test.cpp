@@ -190,9 +190,9 @@ TEST(KrakenCapture, AWrongSymbolIsCountedAndTheChecksumFindsWhatItCost) {
   auto texts = both();
   const auto at = xrp_update(texts, 900);
   texts[at] = replaced(texts[at], "XRP/USD", "XRQ/USD");
-  // A first pass over the file would take the wrong symbol for a real one; a collector knows
-  // better.
   const auto result = run(texts);
+  EXPECT_EQ(result.found.size(), 2U) << "nobody subscribed to the wrong one";
+  EXPECT_EQ(result.counters[Count::UnknownSymbol], 1U);
   EXPECT_EQ(result.book("XRP/USD").checksums_failed, 1U);
   expect_whole(result.book("BTC/USD"), btc_set, "BTC/USD", 2052);
 }

@@ -47,10 +47,13 @@ class TreeBuilder {
   }
   bool end_object() { return close(); }
   bool end_array() { return close(); }
-  bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception&) {
+  bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception& error) {
+    constexpr int number_beyond_double = 406;
+    unable = error.id == number_beyond_double;
     return false;
   }
 
+  bool unable = false;
   Node root;
 
  private:
@@ -80,11 +83,16 @@ class TreeBuilder {
   std::vector<std::string> keys_;  // of the member begun in each open object
 };
 
-inline bool parse_reference(std::string_view text, Node& root) {
+// Unable: valid as far as it was read, but the other parser has no room for a number.
+enum class Reference { Accepted, Refused, Unable };
+
+inline Reference parse_reference(std::string_view text, Node& root) {
   TreeBuilder builder;
-  if (!nlohmann::json::sax_parse(text.begin(), text.end(), &builder)) return false;
+  if (!nlohmann::json::sax_parse(text.begin(), text.end(), &builder)) {
+    return builder.unable ? Reference::Unable : Reference::Refused;
+  }
   root = std::move(builder.root);
-  return true;
+  return Reference::Accepted;
 }
 
 }  // namespace ringside::fuzz

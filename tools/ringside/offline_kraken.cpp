@@ -1,11 +1,10 @@
-// Kraken, WebSocket v2, from a capture.
-#include <set>
+// Kraken from a capture, either version of its protocol.
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "collector/kraken.hpp"
-#include "collector/kraken_first_pass.hpp"
+#include "collector/kraken_v1.hpp"
 #include "tools/capture/capture.hpp"
 #include "tools/ringside/command.hpp"
 #include "tools/ringside/offline_venue.hpp"
@@ -14,58 +13,35 @@ namespace ringside::tools {
 
 namespace {
 
-// Exponents and depths from the first pass; symbols from the venue's acknowledgements, where the
-// capture has any: a symbol in the data that nobody subscribed to is damage, not an instrument.
-class Reading {
- public:
-  explicit Reading(const std::string& capture) {
-    capture::CaptureReader reader(capture);
-    capture::CaptureLine line;
-    while (reader.next(line)) {
-      if (line.kind != capture::CaptureKind::Recv) continue;
-      pass_.on_message(line.payload);
-      note_acknowledgement(line.payload);
-    }
-    if (reader.status() != capture::CaptureStatus::End) throw CommandError(reader.message());
+// Exponents and depths of what was subscribed and sent.
+template <typename FirstPass>
+std::vector<collector::KrakenFound> first_pass(const std::string& capture) {
+  FirstPass pass;
+  capture::CaptureReader reader(capture);
+  capture::CaptureLine line;
+  while (reader.next(line)) {
+    if (line.kind == capture::CaptureKind::Recv) pass.on_message(line.payload);
   }
-  [[nodiscard]] std::vector<collector::KrakenFirstPass::Found> instruments() const {
-    auto found = pass_.found();
-    std::erase_if(found, [&](const auto& each) {
-      return !acknowledged_.empty() && !acknowledged_.contains(each.symbol);
-    });
-    return found;
-  }
-
- private:
-  void note_acknowledgement(std::string_view text) {
-    if (decoder_.decode(text, message_) != collector::KrakenStatus::Ok) return;
-    const auto& answer = message_.answer;
-    if (message_.kind != collector::KrakenKind::Answer || !answer.success) return;
-    if (answer.method == "subscribe" && !answer.symbol.empty()) {
-      acknowledged_.emplace(answer.symbol);
-    }
-  }
-
-  collector::KrakenFirstPass pass_;
-  collector::KrakenDecoder decoder_;
-  collector::KrakenMessage message_;
-  std::set<std::string> acknowledged_;
-};
+  if (reader.status() != capture::CaptureStatus::End) throw CommandError(reader.message());
+  return pass.found();
+}
 
 }  // namespace
 
-OfflineVenue offline_kraken(std::string_view, const std::string& capture,
+OfflineVenue offline_kraken(std::string_view name, const std::string& capture,
                             const OfflineSinks& sinks) {
+  const bool v1 = name == "kraken-v1";
   OfflineVenue venue;
   collector::KrakenConfig config;
   std::uint32_t ordinal = 0;
-  for (const auto& found : Reading(capture).instruments()) {
+  for (const auto& found : v1 ? first_pass<collector::KrakenV1FirstPass>(capture)
+                              : first_pass<collector::KrakenFirstPass>(capture)) {
     const auto id = InstrumentId::of(0, ordinal++);
     venue.instruments.push_back(
         {id,
          found.symbol,
          {found.price_exponent, found.quantity_exponent, ChecksumRule::Kraken, found.depth},
-         true});
+         found.has_book});
     collector::KrakenInstrument instrument;
     instrument.symbol = found.symbol;
     instrument.id = id;
@@ -76,8 +52,13 @@ OfflineVenue offline_kraken(std::string_view, const std::string& capture,
     config.instruments.push_back(std::move(instrument));
     config.depth = found.depth;
   }
-  venue.adapter =
-      std::make_unique<collector::KrakenAdapter>(std::move(config), *sinks.records, *sinks.host);
+  if (v1) {
+    venue.adapter = std::make_unique<collector::KrakenV1Adapter>(std::move(config), *sinks.records,
+                                                                 *sinks.host);
+  } else {
+    venue.adapter =
+        std::make_unique<collector::KrakenAdapter>(std::move(config), *sinks.records, *sinks.host);
+  }
   // Symbols say whose a message is: several recorded connections are as good as one.
   venue.connection_of = [](std::uint32_t) { return collector::ConnectionIndex{0}; };
   venue.answers = [](std::string_view, std::string_view) { return false; };  // it asks for nothing

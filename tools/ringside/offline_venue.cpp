@@ -14,7 +14,8 @@ struct Row {
   std::string_view venue;
   OfflineVenue (*make)(std::string_view, const std::string&, const OfflineSinks&);
 };
-constexpr std::array<Row, 5> rows{{{"kraken", offline_kraken},
+constexpr std::array<Row, 6> rows{{{"kraken", offline_kraken},
+                                   {"kraken-v1", offline_kraken},
                                    {"binance", offline_binance},
                                    {"binance-us", offline_binance},
                                    {"binance-usdm", offline_binance},

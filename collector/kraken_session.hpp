@@ -1,0 +1,178 @@
+// What Kraken's two protocol versions have in common: instruments over connections, subscriptions
+// in batches, the resync of one symbol by unsubscribing and subscribing again, and what becomes of
+// the entries of a message. How the venue's texts look is the business of the version (kraken.hpp,
+// kraken_v1.hpp), which decodes them, and writes the questions.
+//
+// The venue sends no sequence numbers: the CRC-32 in its book messages, which the worker checks
+// before it publishes, is the only proof of continuity. What is refused here (a damaged message) is
+// also resynced, as far as it can be told whose it was; damage beyond that is counted as
+// unattributed, and the checksum of that book's next message finds the loss.
+//
+// Threads: the collector thread's. Bounded by: the instruments given; the *_max of
+// kraken_message.hpp; SubscriptionLimits. Fails by: counting, and the instrument's published state.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "collector/adapter.hpp"
+#include "collector/book_subscriptions.hpp"
+#include "collector/counters.hpp"
+#include "collector/kraken_first_pass.hpp"
+#include "collector/kraken_message.hpp"
+#include "collector/record_writer.hpp"
+#include "collector/symbol_table.hpp"
+
+namespace ringside::collector {
+
+inline constexpr std::size_t kraken_symbols_a_message = 20;
+inline constexpr std::int64_t kraken_send_period_ns = 10'000'000;  // between subscriptions
+inline constexpr std::int64_t kraken_silence_ns = 10'000'000'000;  // heartbeats come each second
+
+struct KrakenInstrument {
+  std::string symbol;  // "BTC/USD"; version 1: "XBT/USD"
+  InstrumentId id;
+  InstrumentIndex record = 0;    // of the RecordWriter
+  bool exponents_known = false;  // else the venue is asked
+  Exponent price_exponent;
+  Exponent quantity_exponent;
+  bool exponents_provisional = false;  // known, but fine enough only: its first snapshot tells
+};
+
+struct KrakenConfig {
+  std::vector<KrakenInstrument> instruments;
+  bool trades = true;
+  bool books = true;
+  bool bbos = true;
+  std::uint32_t depth = kraken_depth_default;    // 10, 25, 100, 500 or 1000
+  std::uint32_t generation = 1;                  // high part of the epochs
+  std::uint32_t instruments_per_connection = 0;  // 0: all on one
+  std::string path = "/v2";                      // version 1: "/"
+  std::uint64_t seed = 0;                        // of the backoff's jitter
+  SubscriptionLimits limits;
+};
+
+enum class KrakenChannel : unsigned { Book, Trade, Bbo };
+inline constexpr std::size_t kraken_channels = 3;
+
+[[nodiscard]] Count count_of(KrakenStatus status) noexcept;
+
+class KrakenSession : public Adapter {
+ public:
+  [[nodiscard]] std::uint32_t connection_count() const noexcept final;
+  [[nodiscard]] std::string_view connection_path(ConnectionIndex connection) const noexcept final;
+  void on_open(ConnectionIndex connection, Now now) noexcept final;
+  void on_close(ConnectionIndex connection, Now now) noexcept final;
+  void on_response(std::uint32_t request_id, int status, std::string_view padded,
+                   Now now) noexcept final;
+  void on_tick(Now now) noexcept final;
+  void on_resync(InstrumentId instrument, std::uint32_t epoch, Cause cause, Now now) noexcept final;
+  [[nodiscard]] const Counters& counters() const noexcept final { return counters_; }
+
+ protected:
+  // `records` and `host` outlive this.
+  KrakenSession(KrakenConfig config, RecordWriter& records, AdapterHost& host);
+  KrakenSession(const KrakenSession&) = delete;
+  KrakenSession& operator=(const KrakenSession&) = delete;
+
+  // --- The version's part ---
+
+  struct Question {
+    bool subscribe = true;  // else unsubscribe
+    KrakenChannel channel = KrakenChannel::Book;
+    std::string_view symbols;  // quoted, with commas between
+    std::uint32_t depth = 0;
+    std::uint64_t number = 0;  // to be told again in the answer
+  };
+  virtual void write_question(std::string& text, const Question& question) noexcept = 0;
+  // A connection has opened; answers whether subscribing may begin: else begin_subscribing().
+  virtual bool begin_connection(ConnectionIndex connection) noexcept = 0;
+
+  // --- For its on_message ---
+
+  void heard(ConnectionIndex connection, Now now) noexcept {
+    counters_.add(Count::Messages);
+    connections_[connection].heard_ns = now.steady_ns;
+  }
+  void take_book(const KrakenBook& book, bool snapshot, Now now) noexcept;
+  void take_trade(const KrakenTrade& trade, Now now) noexcept;
+  void take_ticker(const KrakenTicker& ticker, Now now) noexcept;
+  void take_system_status(ConnectionIndex connection, bool online, Now now) noexcept;
+  void take_pair_status(BookIndex index, bool halted, Now now) noexcept;
+  struct Acknowledged {
+    bool subscribed = true;  // else unsubscribed
+    bool book = false;
+    std::uint32_t depth = 0;  // 0: not said
+  };
+  void take_acknowledgement(BookIndex index, const Acknowledged& what, Now now) noexcept;
+  // `number`: of the question; 0: not said. `index`: no_symbol if it cannot be told.
+  void take_refusal(BookIndex index, std::uint64_t number, Now now) noexcept;
+  void begin_subscribing(ConnectionIndex connection, Now now) noexcept;
+  // Resyncs what is due. Last in on_message.
+  void act(Now now) noexcept;
+  bool ask(bool subscribe, KrakenChannel channel, BookIndex from, BookIndex to) noexcept;
+  void send(ConnectionIndex connection, std::string_view text) noexcept;
+  [[nodiscard]] std::uint64_t next_number(KrakenChannel channel) noexcept;
+
+  // Its BookIndex is its index here and in the SymbolTable.
+  struct Instrument {
+    std::string symbol;
+    ConnectionIndex connection = 0;
+    std::uint32_t depth = 0;  // as acknowledged
+    bool exponents_known = false;
+    bool exponents_provisional = false;
+    bool pair_halted = false;  // by its own status; the system's is the connection's
+  };
+  [[nodiscard]] std::span<const Instrument> instruments() const noexcept { return instruments_; }
+  [[nodiscard]] BookIndex find(std::string_view symbol) const noexcept {
+    return symbol.empty() ? no_symbol : symbols_.find(symbol);
+  }
+  [[nodiscard]] const KrakenConfig& config() const noexcept { return config_; }
+  [[nodiscard]] BookSubscriptions& books() noexcept { return books_; }
+  void count(Count counter) noexcept { counters_.add(counter); }
+
+ private:
+  struct Connection {
+    bool open = false;
+    bool online = true;  // the venue's system status
+    bool subscribing = false;
+    unsigned channel = 0;          // of the batch that begins at subscribe_from
+    BookIndex subscribe_from = 0;  // first instrument whose subscriptions are not sent yet
+    std::int64_t heard_ns = 0;
+    std::int64_t next_send_ns = 0;
+  };
+
+  // Whose entry it is; no_symbol: unknown, or damaged and dealt with.
+  [[nodiscard]] BookIndex owner(KrakenStatus fault, std::string_view symbol, Now now) noexcept;
+  void take_snapshot(BookIndex index, const KrakenBook& book, Now now) noexcept;
+  void take_delta(BookIndex index, const KrakenBook& book, Now now) noexcept;
+  // False: cannot be used; counted, and the cause is in `damage`.
+  [[nodiscard]] bool convert(const KrakenLevel& from, const InstrumentTerms& terms, Level& to,
+                             Cause& damage) noexcept;
+  [[nodiscard]] bool convert(std::span<const KrakenLevel> from, const InstrumentTerms& terms,
+                             std::vector<Level>& to, Cause& damage) noexcept;
+  [[nodiscard]] InstrumentTerms snapshot_terms(BookIndex index,
+                                               const KrakenBook& book) const noexcept;
+  [[nodiscard]] bool wants(KrakenChannel channel) const noexcept;
+  void send_subscriptions(ConnectionIndex connection, Now now) noexcept;
+
+  KrakenConfig config_;
+  RecordWriter& records_;
+  AdapterHost& host_;
+  Counters counters_;
+  BookSubscriptions books_;
+  SymbolTable symbols_;
+  std::vector<Instrument> instruments_;
+  std::vector<Connection> connections_;
+  std::vector<Level> bids_;  // scratch, kraken_levels_max each
+  std::vector<Level> asks_;
+  std::string symbols_text_;  // scratch of outgoing frames
+  std::string text_;
+  std::uint64_t questions_ = 0;
+};
+
+}  // namespace ringside::collector
