@@ -221,11 +221,12 @@ ChecksumResult Worker::verify_published(Instrument& instrument, const Record& re
   return result;
 }
 
-bool Worker::crossed_for_too_long(Instrument& instrument, Ticks now) const noexcept {
+bool Worker::crossed_for_too_long(Instrument& instrument, Ticks now) noexcept {
   if (!instrument.tracked.book().crossed()) {
     instrument.crossed_messages = 0;
     return false;
   }
+  ++counters_.crossed_messages;
   if (++instrument.crossed_messages == 1) instrument.crossed_since = now;
   return instrument.crossed_messages >= crossed_messages_max ||
          now.value - instrument.crossed_since.value >= options_.crossed_ticks_max;

@@ -184,7 +184,7 @@ class Worker {
   [[nodiscard]] ChecksumResult verify(Instrument& instrument, const Record& record) noexcept;
   [[nodiscard]] ChecksumResult verify_published(Instrument& instrument,
                                                 const Record& record) noexcept;
-  [[nodiscard]] bool crossed_for_too_long(Instrument& instrument, Ticks now) const noexcept;
+  [[nodiscard]] bool crossed_for_too_long(Instrument& instrument, Ticks now) noexcept;
   void finish_message(Instrument& instrument, const Record& record, std::span<const Level> levels,
                       Ticks now) noexcept;
   void publish_record(const Instrument& instrument, const Record& record,

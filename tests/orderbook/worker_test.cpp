@@ -353,6 +353,7 @@ TEST_F(WorkerTest, ABookThatStaysCrossedForThreeMessagesIsResynced) {
   EXPECT_EQ(script_.words(), Words{"status gap book_crossed"});
   EXPECT_EQ(script_.requests(), (std::vector{ipc::ResyncRequest{btc, epoch1, Cause::BookCrossed}}));
   EXPECT_EQ(script_.worker.counters().crossed_resyncs, 1U);
+  EXPECT_EQ(script_.worker.counters().crossed_messages, 3U);
 }
 
 TEST_F(WorkerTest, ABookThatUncrossesInTimeComesBack) {
