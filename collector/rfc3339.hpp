@@ -8,7 +8,8 @@
 
 namespace ringside::collector {
 
-// "2026-08-02T03:35:51.660084Z": years 1970 to 2261, 0 to 9 decimals, Z only. False: anything else.
+// "2026-08-02T03:35:51.660084Z": years 1970 to 2261, 0 to 9 decimals, Z only. A leap second
+// is the second after it. False: anything else.
 [[nodiscard]] constexpr bool parse_rfc3339(std::string_view text, UtcNs& utc) noexcept {
   const auto number = [&text](std::size_t at, std::size_t digits, std::int64_t& value) {
     value = 0;
@@ -26,10 +27,13 @@ namespace ringside::collector {
       !number(14, 2, minute) || !number(17, 2, second)) {
     return false;
   }
-  if (year < 1970 || year > 2261 || month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 ||
-      minute > 59 || second > 60) {
+  if (year < 1970 || year > 2261 || month < 1 || month > 12 || hour > 23 || minute > 59 ||
+      second > 60) {
     return false;
   }
+  constexpr std::int64_t days_of_month[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+  if (day < 1 || day > days_of_month[month - 1] + (leap && month == 2 ? 1 : 0)) return false;
   std::int64_t fraction = 0;
   if (text.size() > 20) {
     const std::size_t decimals = text.size() - 21;
