@@ -6,8 +6,8 @@
 //
 // Threads: the loop's. Bounded by: StreamOptions. Fails by: on_close, exactly once for each
 // connect() or accept(), from within Loop::run_once, after the kernel has let go of everything: the
-// object may be connected again inside it. It may be destroyed at any time but inside its
-// callbacks.
+// object may be connected again, or destroyed, inside it. It may be destroyed at any other time,
+// too, but inside its other callbacks.
 //
 // Closed -> Resolving -> Connecting -> TlsHandshake -> Open -> Draining -> Finishing -> Quiescing
 //   -> Closed; each state before Draining may fail straight to Quiescing.

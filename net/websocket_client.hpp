@@ -3,8 +3,8 @@
 // and when to try again is the owner's decision (net/backoff.hpp).
 //
 // Threads: the loop's. Bounded by: WebSocketClientOptions. Fails by: on_close, exactly once for
-// each connect(), from within Loop::run_once; inside it the object may be connected again. It may
-// be destroyed at any time but inside its other callbacks.
+// each connect(), from within Loop::run_once; inside it the object may be connected again, or
+// destroyed. It may be destroyed at any other time, too, but inside its other callbacks.
 #pragma once
 
 #include <cstdint>

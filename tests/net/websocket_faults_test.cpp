@@ -229,7 +229,7 @@ TEST_P(WebSocketFaults, ASlowReaderLosesNothingAndCorruptsNothing) {
 }
 
 TEST_P(WebSocketFaults, ServersRefuseWhatClientsMayNotSend) {
-  ServerSide server(loop(), {.request_ns_max = 30 * ns_per_ms});
+  ServerSide server(loop(), {.request_ns_max = 500 * ns_per_ms});
   struct RawClient {
     explicit RawClient(Loop& loop)
         : stream(loop, {.send_queue_bytes = 64 * 1024},

@@ -137,6 +137,26 @@ TEST_P(WebSocketTest, AClientConnectsAgainFromWithinOnClose) {
   EXPECT_EQ(client.counters().closed[static_cast<std::size_t>(CloseReason::Requested)], 10u);
 }
 
+TEST_P(WebSocketTest, AClientMayBeDestroyedWithinItsOnClose) {
+  ServerSide server(loop());
+  std::unique_ptr<WebSocketClient> client;
+  client = std::make_unique<WebSocketClient>(
+      loop(), WebSocketClientOptions{.url = url_of(server.server)},
+      WebSocketClientCallbacks{
+          .context = &client,
+          .on_open =
+              [](void* context) noexcept {
+                (*static_cast<std::unique_ptr<WebSocketClient>*>(context))->close();
+              },
+          .on_text = [](void*, std::string_view, ReceiveTimes) noexcept {},
+          .on_close =
+              [](void* context, CloseReason, std::uint16_t, std::string_view) noexcept {
+                static_cast<std::unique_ptr<WebSocketClient>*>(context)->reset();
+              }});
+  client->connect();
+  ASSERT_TRUE(turn_until([&] { return client == nullptr && server.closed == 1; }));
+}
+
 TEST_P(WebSocketTest, TheServerServesManyAtOnceAndRefusesBeyondItsMaximum) {
   ServerSide server(loop(), {.connections_max = 4});
   std::vector<std::unique_ptr<ClientSide>> clients;
