@@ -27,7 +27,7 @@ std::uint32_t BookSide::lower_bound(std::int64_t key) const noexcept {
   const Entry* base = entries;
   while (left > 1) {
     const std::uint32_t half = left / 2;
-    base += half * static_cast<std::uint32_t>(base[half - 1].key < key);
+    base += std::size_t{half} * static_cast<std::size_t>(base[half - 1].key < key);
     left -= half;
   }
   return static_cast<std::uint32_t>(base - entries) + static_cast<std::uint32_t>(base->key < key);

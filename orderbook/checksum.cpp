@@ -22,7 +22,7 @@ constexpr std::array<std::uint64_t, 20> powers_of_ten = [] {
 
 constexpr std::array<char, 200> digit_pairs = [] {
   std::array<char, 200> pairs{};
-  for (unsigned i = 0; i < 100; ++i) {
+  for (std::size_t i = 0; i < 100; ++i) {
     pairs[2 * i] = static_cast<char>('0' + i / 10);
     pairs[2 * i + 1] = static_cast<char>('0' + i % 10);
   }

@@ -186,21 +186,21 @@ int run(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   using namespace ringside::orderbook;
-  CLI::App app("Order book worker: keeps, checks and publishes the books of one deployment.",
-               "ringside-orderbook");
-  Arguments arguments;
-  app.add_option("--config", arguments.config, "The deployment's TOML file")->required();
-  app.add_option("--name", arguments.name, "Which [[worker]] of it")->required();
-  app.add_flag("--check", arguments.check, "Only look whether the configuration can be met");
-  app.set_version_flag("--version", "ringside-orderbook " RINGSIDE_VERSION);
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);
-    std::fprintf(stderr, "ringside-orderbook: %s; see ringside-orderbook --help\n", error.what());
-    return exit_environment;
-  }
-  try {
+    CLI::App app("Order book worker: keeps, checks and publishes the books of one deployment.",
+                 "ringside-orderbook");
+    Arguments arguments;
+    app.add_option("--config", arguments.config, "The deployment's TOML file")->required();
+    app.add_option("--name", arguments.name, "Which [[worker]] of it")->required();
+    app.add_flag("--check", arguments.check, "Only look whether the configuration can be met");
+    app.set_version_flag("--version", "ringside-orderbook " RINGSIDE_VERSION);
+    try {
+      app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      if (error.get_exit_code() == 0) return app.exit(error);
+      std::fprintf(stderr, "ringside-orderbook: %s; see ringside-orderbook --help\n", error.what());
+      return exit_environment;
+    }
     return run(arguments);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "ringside-orderbook: %s\n", error.what());
