@@ -24,6 +24,7 @@ Consumer::Consumer(const ConsumerOptions& options)
       rate_(ipc::TickRate::of_host()),
       bounds_(bounds_of(rate_)),
       catalogues_(options.instance),
+      tables_(options.instance),
       buffer_(std::make_unique<ipc::RecordBuffer>()) {}
 
 const FullBook* Consumer::book(InstrumentId instrument) const {
@@ -31,14 +32,22 @@ const FullBook* Consumer::book(InstrumentId instrument) const {
   return found == instruments_.end() ? nullptr : found->second.book.get();
 }
 
-InstrumentTerms Consumer::terms_of(const Record& record) const {
-  const auto found = instruments_.find(record.instrument);
-  if (found != instruments_.end() && found->second.has_terms &&
-      found->second.terms_epoch == record.epoch) {
-    return found->second.terms;
-  }
-  const auto* const known = info(record.id());
-  return known != nullptr ? known->terms : InstrumentTerms{};
+std::optional<InstrumentTerms> Consumer::terms_of(const Record& record) {
+  auto& instrument = instruments_[record.instrument];
+  if (instrument.has_terms && instrument.terms_epoch == record.epoch) return instrument.terms;
+  // Joined after the terms went by.
+  const auto now = ipc::now_ticks();
+  const auto period = rate_.ticks(consumer_rescan_ns);
+  if (now.value - instrument.terms_looked_up.value < period) return std::nullopt;
+  instrument.terms_looked_up = now;
+  tables_.refresh(now);
+  ipc::BookView view;
+  if (tables_.read(record.id(), view, now, 1) != ipc::ReadStatus::Ok) return std::nullopt;
+  if (view.epoch != record.epoch) return std::nullopt;
+  instrument.terms = view.terms;
+  instrument.terms_epoch = view.epoch;
+  instrument.has_terms = true;
+  return instrument.terms;
 }
 
 Step Consumer::poll(Ticks now) {

@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -21,6 +22,7 @@
 #include "ipc/broadcast_ring.hpp"
 #include "ipc/clock.hpp"
 #include "ipc/segment.hpp"
+#include "tools/ringside/book_tables.hpp"
 #include "tools/ringside/catalogue_index.hpp"
 #include "tools/ringside/full_book.hpp"
 
@@ -82,8 +84,9 @@ class Consumer {
     return catalogues_.find(instrument);
   }
   [[nodiscard]] const CatalogueIndex& catalogues() const { return catalogues_; }
-  // Terms of the record's epoch if known, else those of the catalogue, else whole numbers.
-  [[nodiscard]] InstrumentTerms terms_of(const Record& record) const;
+  // What the record's numbers mean: as the ring said, or the book table of its worker. Nothing: the
+  // terms of its epoch are not known (yet).
+  [[nodiscard]] std::optional<InstrumentTerms> terms_of(const Record& record);
 
  private:
   struct Instrument {
@@ -91,6 +94,7 @@ class Consumer {
     InstrumentTerms terms;
     std::uint32_t terms_epoch = 0;
     bool has_terms = false;
+    Ticks terms_looked_up;
     std::unique_ptr<FullBook> book;
   };
 
@@ -105,6 +109,7 @@ class Consumer {
   ipc::TickRate rate_;
   ipc::LivenessBounds bounds_;
   CatalogueIndex catalogues_;
+  BookTables tables_;
   std::vector<std::unique_ptr<Worker>> workers_;  // they hold a segment that stays where it is
   std::unordered_map<std::uint32_t, Instrument> instruments_;
   std::unique_ptr<ipc::RecordBuffer> buffer_;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -189,16 +188,9 @@ std::string InstrumentStat::state() const {
 }
 
 CounterOwner owner_of_counter(const std::string& process, const std::string& counter) {
-  const auto prefix = process + ".";
-  if (!counter.starts_with(prefix)) return {process, counter};
-  const auto end = counter.find('.', prefix.size());
-  const auto index =
-      counter.substr(prefix.size(), end == std::string::npos ? end : end - prefix.size());
-  const bool number =
-      !index.empty() &&
-      std::all_of(index.begin(), index.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
-  if (end == std::string::npos || !number) return {process, counter.substr(prefix.size())};
-  return {counter.substr(0, end), counter.substr(end + 1)};
+  const auto point = counter.rfind('.');
+  if (point == std::string::npos || point + 1 == counter.size()) return {process, counter};
+  return {counter.substr(0, point), counter.substr(point + 1)};
 }
 
 DeploymentStat collect_deployment(const std::string& instance) {

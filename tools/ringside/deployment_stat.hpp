@@ -55,7 +55,7 @@ struct ProcessStat {
   pid_t pid = 0;
   ipc::Liveness liveness = ipc::Liveness::Gone;
   std::uint64_t heartbeat_age_ns = 0;
-  // By thread (c0.0), or by the process where a counter belongs to none.
+  // By what they are of: a thread (c0.0), a venue of a thread (c0.0.kraken), or the process.
   std::map<std::string, std::map<std::string, std::uint64_t>> counters;
   std::vector<ipc::PlacementFact> placement;
   std::vector<ipc::Degradation> degradations;
@@ -92,7 +92,7 @@ std::string memory_json(const std::string& instance, const MemoryStat& memory);
 // "memory of all processes: 12.3 MB (PSS, huge pages once)", MB = 10^6 bytes.
 std::string memory_line(const MemoryStat& memory);
 
-// "c0.0.frames" of process "c0": thread "c0.0", name "frames".
+// "c0.0.kraken.frames" is "frames" of "c0.0.kraken"; a name without a point is its process's.
 struct CounterOwner {
   std::string owner;
   std::string name;

@@ -63,6 +63,8 @@ bool has_price(Kind kind) {
   }
 }
 
+bool has_numbers(Kind kind) { return has_price(kind) || has_levels(kind) || kind == Kind::Bbo; }
+
 void put_level(JsonText& json, Level level, const InstrumentTerms& terms) {
   json.begin_array();
   json.value(text_of(level.price, terms.price_exponent));
@@ -201,7 +203,8 @@ std::string json_of(const ipc::RecordBuffer& buffer, const RecordContext& contex
   json.member("instrument", record.instrument).member("worker", context.worker);
   json.member("epoch", record.epoch);
   json.member("first", record.first()).member("last", record.last());
-  put_content(json, buffer, context.terms);
+  put_content(json, buffer, context.terms.value_or(InstrumentTerms{}));
+  if (!context.terms && has_numbers(record.kind)) json.member("unscaled", true);
   if ((record.flags & flag_unverified) != 0) json.member("unverified", true);
   json.member("receive_utc_ns", context.receive.value);
   json.key("exchange_ns");
@@ -218,8 +221,10 @@ std::string line_of(const ipc::RecordBuffer& buffer, const RecordContext& contex
   const auto who = context.info != nullptr
                        ? fmt::format("{} {}", context.info->venue, context.info->symbol)
                        : fmt::format("instrument {}", record.instrument);
-  return fmt::format("{} {} {}{}", utc_text(context.receive), who, name_of(record.kind),
-                     content_text(buffer, context.terms));
+  const bool unscaled = !context.terms && has_numbers(record.kind);
+  return fmt::format("{} {} {}{}{}", utc_text(context.receive), who, name_of(record.kind),
+                     content_text(buffer, context.terms.value_or(InstrumentTerms{})),
+                     unscaled ? " (unscaled: its exponents are not known yet)" : "");
 }
 
 }  // namespace ringside::tools

@@ -22,7 +22,7 @@ std::string kind_names();
 struct RecordContext {
   const InstrumentInfo* info = nullptr;  // null: not in any catalogue
   std::string_view worker;
-  InstrumentTerms terms;
+  std::optional<InstrumentTerms> terms;  // of its epoch; nothing: mantissas are shown, and said so
   UtcNs receive;
 };
 

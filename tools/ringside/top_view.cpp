@@ -106,8 +106,15 @@ void append_instrument(std::vector<std::string>& lines, const Texts& texts, cons
                       ? fmt::format("{}  {} {}", head, quote_text(texts.quotes[0], widths), tail)
                       : fmt::format("{}  {}", head, tail));
   const std::string indent(one_line ? head.size() + 2 : 2, ' ');
+  const bool side_by_side = indent.size() + quote_columns <= columns;
   for (std::size_t i = one_line ? 1 : 0; i < texts.quotes.size(); ++i) {
-    lines.push_back(indent + quote_text(texts.quotes[i], widths));
+    const auto& quote = texts.quotes[i];
+    if (side_by_side) {
+      lines.push_back(indent + quote_text(quote, widths));
+    } else {
+      lines.push_back(indent + "bid " + quote.bid);
+      lines.push_back(indent + "ask " + quote.ask);
+    }
   }
 }
 
