@@ -170,9 +170,12 @@ TEST_P(LoopTest, BytesBehindAReceivedRunAreReadable) {
 
 RINGSIDE_OVER_EACH_BACKEND(LoopTest);
 
+// The tests themselves may be run with a backend forced.
 class LoopEnvironment : public testing::Test {
  protected:
-  void TearDown() override {
+  void SetUp() override { clear(); }
+  void TearDown() override { clear(); }
+  static void clear() {
     ::unsetenv("RINGSIDE_NET_BACKEND");
     ::unsetenv("RINGSIDE_NET_KERNEL");
   }
@@ -222,7 +225,7 @@ void forbid_io_uring() {
   }
 }
 
-TEST(LoopFallback, WhereIoUringIsForbiddenAutoTakesEpollAndSaysWhy) {
+TEST_F(LoopEnvironment, WhereIoUringIsForbiddenAutoTakesEpollAndSaysWhy) {
   EXPECT_EXIT(
       {
         forbid_io_uring();
@@ -235,7 +238,7 @@ TEST(LoopFallback, WhereIoUringIsForbiddenAutoTakesEpollAndSaysWhy) {
       "kernel.io_uring_disabled and the container's seccomp profile.: Operation not permitted");
 }
 
-TEST(LoopFallback, WhereIoUringIsForbiddenAForcedOneIsAnError) {
+TEST_F(LoopEnvironment, WhereIoUringIsForbiddenAForcedOneIsAnError) {
   EXPECT_EXIT(
       {
         forbid_io_uring();
