@@ -144,10 +144,14 @@ void CollectorThread::run(const std::atomic<bool>& stop) {
   loop_options.wait = spin ? net::WaitMode::Spin : net::WaitMode::Adaptive;
   loop_options.clock = ipc::now_ticks;
   loop_ = std::make_unique<net::Loop>(loop_options);
+  const std::string backend = loop_->backend_name();
   options_.telemetry.fact(
-      {options_.name + " network", "io_uring", loop_->backend_name(), loop_->fallback_line()});
+      {options_.name + " network", "io_uring", backend, loop_->fallback_line()});
   if (!loop_->fallback_line().empty()) {
     options_.telemetry.degradation({fmt::format("{}: {}", options_.name, loop_->fallback_line())});
+  } else if (!backend.starts_with("io_uring")) {
+    options_.telemetry.degradation({fmt::format(
+        "{}: sockets by {} instead of io_uring, as the environment asks", options_.name, backend)});
   }
   for (auto& plan : plans_) {
     sessions_.push_back(std::make_unique<VenueSession>(*loop_, std::move(plan), records_, stages_,

@@ -140,7 +140,8 @@ TEST(Style, NoFolderIsADrawer) {
 
 TEST(Style, EveryAtomicAccessNamesItsOrder) {
   const std::regex silent(
-      "\\.(load|exchange|fetch_add|fetch_sub|compare_exchange_(weak|strong))\\([^()]*\\)");
+      "\\.(load\\([^()]*|(exchange|fetch_add|fetch_sub|compare_exchange_(weak|strong))\\([^()]+)"
+      "\\)");
   for (const auto& hit : matches(silent, product)) {
     EXPECT_NE(hit.find("memory_order"), std::string::npos) << hit;
   }
@@ -172,7 +173,7 @@ TEST(Style, EveryHeaderOpensWithWhatItIs) {
 }
 
 TEST(Style, AToDoSaysOfWhatKindItIs) {
-  const std::regex bare("(TODO(?!\\((perf|soon|someday)\\):)|FIXME|\\bXXX\\b)");
+  const std::regex bare("(TODO(?!\\((perf|soon|someday)\\):)|FIXME|//.*\\bXXX\\b)");
   EXPECT_EQ(matches(bare, [](const auto& path) { return path != "tests/style/style_test.cpp"; }),
             std::vector<std::string>{});
 }
