@@ -94,17 +94,15 @@ void PlainBinanceBook::apply(const json& data) {
     tops_wrong += std::prev(told)->second == top() ? 0 : 1;
   }
   std::string lines;
-  int count = 0;
-  for (auto at = bids.rbegin(); at != bids.rend() && count < 25; ++at, ++count) {
+  for (auto at = bids.rbegin(); at != bids.rend(); ++at) {
     lines += "B " + mantissa_text(at->first, price_padding) + " " +
              mantissa_text(at->second, quantity_padding) + "\n";
   }
-  count = 0;
-  for (auto at = asks.begin(); at != asks.end() && count < 25; ++at, ++count) {
-    lines += "A " + mantissa_text(at->first, price_padding) + " " +
-             mantissa_text(at->second, quantity_padding) + "\n";
+  for (const auto& [price, quantity] : asks) {
+    lines += "A " + mantissa_text(price, price_padding) + " " +
+             mantissa_text(quantity, quantity_padding) + "\n";
   }
-  const std::int64_t ms = data.at("E");
+  const std::int64_t ms = data.at(futures ? "T" : "E");
   points[std::to_string(ms * 1'000'000)] = fnv(lines);
 }
 

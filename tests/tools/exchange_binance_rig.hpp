@@ -32,7 +32,7 @@ class PlainBinanceBook {
   std::uint64_t last_id = 0;
   std::size_t gaps = 0, applied = 0, absent_deletes = 0, levels = 0;
   std::size_t tops_compared = 0, tops_wrong = 0;
-  std::map<std::string, std::string> points;  // "ns" -> hash of the best 25 levels
+  std::map<std::string, std::string> points;  // "ns" -> hash of the whole book
 
  private:
   void apply(const nlohmann::json& data);

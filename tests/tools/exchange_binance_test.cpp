@@ -369,6 +369,25 @@ TEST(RecordedBinanceStream, WaitsAtAnHttpLineUntilThatUrlHasBeenAskedFor) {
   EXPECT_EQ(symbol.at("filters").at(0).at("tickSize"), "0.10") << "the places that are needed";
 }
 
+TEST(RecordedBinanceStream, ARequestForALaterLineIsAnsweredWhileTheStreamWaitsForAnother) {
+  std::string capture = "1\t1\topen\twss://stream.binance.com:9443/stream\n";
+  for (const std::string symbol : {"AUSDT", "BUSDT"}) {
+    capture += "1\t0\thttp\thttps://api.binance.com/api/v3/depth?symbol=" + symbol +
+               "&limit=1000 {\"lastUpdateId\":6,\"bids\":[],\"asks\":[]}\n";
+  }
+  const ScratchFile file(capture);
+  KeepingOutlet outlet;
+  Exchange exchange({.replay = file.path, .speed = 0}, outlet, test_start);
+  exchange.on_open(1, "/stream?streams=ausdt@depth/busdt@depth", test_start);
+  exchange.on_get(1, "/api/v3/depth?symbol=BUSDT", test_start);
+  EXPECT_EQ(outlet.answers.size(), 0U);
+  const auto now = run(exchange, test_start, test_second / 10);
+  EXPECT_EQ(outlet.answers.size(), 1U) << "or who would ask for AUSDT might wait for ever";
+  exchange.on_get(2, "/api/v3/depth?symbol=AUSDT", now);
+  run(exchange, now, test_second / 10);
+  EXPECT_EQ(outlet.answers.size(), 2U);
+}
+
 TEST(RecordedBinanceStream, TheHoldHasADeadline) {
   const ScratchFile file(
       "1\t1\topen\twss://stream.binance.com:9443/stream\n"

@@ -290,11 +290,14 @@ void Binance::answer_depth(RequestId request, std::string_view target, UtcNs now
   limit = std::min(limit, words_.spot() ? spot_levels_max : futures_levels_max);
   // A replayed book knows only what the capture had: all of it goes out.
   if (services_.replaying) limit = depth_all;
-  const auto time = services_.replaying ? listing.book_time : fresh_time(index, now);
   reply_.clear();
-  words_.snapshot(reply_, listing, limit, time);
-  if (services_.replaying) return services_.outlet.answer(request, 200, reply_);
-  if (!words_.spot()) write_truth(listing, time);
+  if (services_.replaying) {
+    words_.snapshot(reply_, listing, limit, {listing.book_time, listing.book_time});
+    return services_.outlet.answer(request, 200, reply_);
+  }
+  const auto happened = fresh_time(index, listing.book_time);
+  words_.snapshot(reply_, listing, limit, {std::max(happened, now), happened});
+  if (!words_.spot()) write_truth(listing, happened);
   delayed_.push_back({UtcNs{now.value + services_.rest_delay_ns}, request, reply_});
 }
 

@@ -65,6 +65,7 @@ class Binance final : public Venue {
   void learn(const capture::CaptureLine& line) override;
   [[nodiscard]] Need need(const capture::CaptureLine& line) override;
   void replay(const capture::CaptureLine& line, UtcNs now) override;
+  void on_held() override;
 
  private:
   enum class Reach : std::uint8_t { All, Public, Market, Silent };  // by the connection's path
@@ -86,6 +87,8 @@ class Binance final : public Venue {
   struct Recorded {
     std::deque<std::string> early;   // depth messages before the snapshot, data only, padded
     std::vector<RequestId> waiting;  // asked for before the capture's line
+    std::string body;                // of that line
+    bool answered = false;
   };
   struct Delayed {
     UtcNs due;
@@ -132,6 +135,8 @@ class Binance final : public Venue {
   void follow(Listing& listing, const BinanceFrame& frame);
   void forward(ListingIndex listing, const BinanceFrame& frame);
   void replay_http(const capture::CaptureLine& line);
+  void answer_waiting(Recorded& recorded);
+  [[nodiscard]] Recorded& recorded(ListingIndex listing);
 
   VenueServices services_;
   BinanceText words_;

@@ -50,14 +50,15 @@ void read_side(ondemand::value value, Side side, BinanceFrame& frame, BinanceLev
   }
 }
 
-void read_time(ondemand::value value, BinanceFrame& frame) {
-  frame.time.value = static_cast<std::int64_t>(value.get_uint64().value()) * ms_ns;
+UtcNs read_time(ondemand::value value) {
+  return {static_cast<std::int64_t>(value.get_uint64().value()) * ms_ns};
 }
 
 // Throws simdjson_error.
 void read_data(ondemand::object data, BinanceFrame& frame) {
   std::string_view event;
   BinanceLevel trade, bid, ask;
+  UtcNs sent, happened;
   for (auto field : data) {
     const std::string_view key = field.unescaped_key();
     if (key.size() != 1) continue;
@@ -73,7 +74,10 @@ void read_data(ondemand::object data, BinanceFrame& frame) {
         frame.last_id = value.get_uint64();
         break;
       case 'E':
-        read_time(value, frame);
+        sent = read_time(value);
+        break;
+      case 'T':
+        happened = read_time(value);
         break;
       case 'b':
         read_side(value, Side::Bid, frame, bid);
@@ -97,6 +101,7 @@ void read_data(ondemand::object data, BinanceFrame& frame) {
         break;
     }
   }
+  frame.time = happened.value != 0 ? happened : sent;
   // Spot's bookTicker alone does not say what it is.
   frame.kind = event.empty() ? BinanceFrame::Kind::BookTicker : kind_of(event);
   for (const auto& level : {trade, bid, ask}) {
@@ -147,7 +152,7 @@ bool BinanceFrameReader::read_snapshot(std::string_view padded, BinanceFrame& fr
     for (auto field : document.get_object()) {
       const std::string_view key = field.unescaped_key();
       if (key == "lastUpdateId") frame.last_id = field.value().get_uint64();
-      if (key == "E") read_time(field.value(), frame);
+      if (key == "T") frame.time = read_time(field.value());
       if (key == "bids") read_levels(field.value().get_array(), Side::Bid, frame);
       if (key == "asks") read_levels(field.value().get_array(), Side::Ask, frame);
     }

@@ -28,7 +28,7 @@ struct BinanceFrame {
   std::string_view data;             // the payload without the wrapper of a combined stream
   std::uint64_t last_id = 0;         // u, or lastUpdateId
   std::vector<BinanceLevel> levels;  // of trades and tickers: their prices and quantities
-  UtcNs time;                        // E; 0 where there is none
+  UtcNs time;                        // T, else E; 0 where there is neither
 };
 
 class BinanceFrameReader {

@@ -63,8 +63,7 @@ UtcNs Binance::fresh_time(ListingIndex index, UtcNs now) {
 
 void Binance::write_truth(const Listing& listing, UtcNs time) {
   if (services_.truth == nullptr) return;
-  const auto depth = listing.depth == 0 ? depth_all : listing.depth;
-  services_.truth->write(listing.symbol, time, canonical_hash(listing.book, depth));
+  services_.truth->write(listing.symbol, time, canonical_hash(listing.book, depth_all));
 }
 
 // Each change has an id of its own; on the futures the other symbols' lie in between.
@@ -176,10 +175,12 @@ void Binance::flush(ListingIndex index, Batch& batch, UtcNs now) {
   depth.first_id = batch.first_id;
   depth.last_id = listing.update_id;
   depth.previous_id = batch.sent_id;
-  depth.sent = fresh_time(index, now);
-  depth.happened = batch.happened;
+  // What tells two messages apart: E on spot, which has nothing else; T on the futures.
+  const auto unique = fresh_time(index, words_.spot() ? now : batch.happened);
+  depth.happened = unique;
+  depth.sent = std::max(unique, now);
   batch.sent_id = depth.last_id;
-  write_truth(listing, depth.sent);
+  write_truth(listing, unique);
   const auto fault = services_.faults.on_book_update(listing.symbol);
   if (fault == BookFault::Drop) return;
   if (fault == BookFault::Corrupt) {

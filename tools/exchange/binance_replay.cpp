@@ -34,18 +34,23 @@ bool is_depth_url(std::string_view url) {
 }  // namespace
 
 void Binance::learn(const capture::CaptureLine& line) {
-  std::string_view symbol;
+  auto& market = services_.market;
+  ListingIndex index = no_listing;
   if (line.kind == capture::CaptureKind::Http) {
     const auto [url, body] = capture::split_http(line.payload);
-    if (!is_depth_url(url) || !reader_.read_snapshot(body, frame_)) return;
-    symbol = query_value(url, "symbol");
+    const auto symbol = query_value(url, "symbol");
+    if (!is_depth_url(url) || symbol.empty()) return;
+    index = market.list(symbol);
+    if (recorded(index).body.empty()) recorded(index).body = body;
+    if (!reader_.read_snapshot(body, frame_)) return;
   } else if (line.kind == capture::CaptureKind::Recv) {
     if (!reader_.read_frame(line.payload, frame_)) return;
-    if (frame_.kind == BinanceFrame::Kind::Other) return;
-    symbol = frame_.symbol;
+    if (frame_.kind == BinanceFrame::Kind::Other || frame_.symbol.empty()) return;
+    index = market.list(frame_.symbol);
+  } else {
+    return;
   }
-  if (symbol.empty()) return;
-  auto& listing = services_.market[services_.market.list(symbol)];
+  auto& listing = market[index];
   for (const auto& level : frame_.levels) {
     listing.wire.price = std::max(listing.wire.price, decimals_of(level.price));
     listing.wire.quantity = std::max(listing.wire.quantity, decimals_of(level.quantity));
@@ -53,6 +58,23 @@ void Binance::learn(const capture::CaptureLine& line) {
     listing.decimals.quantity =
         std::max(listing.decimals.quantity, needed_decimals(level.quantity));
   }
+}
+
+Binance::Recorded& Binance::recorded(ListingIndex listing) {
+  if (listing >= recorded_.size()) recorded_.resize(std::size_t{listing} + 1);
+  return recorded_[listing];
+}
+
+void Binance::answer_waiting(Recorded& recorded) {
+  for (const auto request : recorded.waiting) {
+    services_.outlet.answer(request, 200, recorded.body);
+    recorded.answered = true;
+  }
+  recorded.waiting.clear();
+}
+
+void Binance::on_held() {
+  for (auto& each : recorded_) answer_waiting(each);
 }
 
 bool Binance::anybody_hears(ListingIndex listing, BinanceFrame::Kind kind) const {
@@ -71,7 +93,8 @@ Need Binance::need_http(const capture::CaptureLine& line) const {
   if (listing == no_listing) return Need::Skip;
   if (!anybody_hears(listing, BinanceFrame::Kind::Depth)) return Need::Subscription;
   if (services_.market[listing].snapshot_seen) return Need::Nothing;
-  return recorded_[listing].waiting.empty() ? Need::Request : Need::Nothing;
+  const auto& recorded = recorded_[listing];
+  return recorded.waiting.empty() && !recorded.answered ? Need::Request : Need::Nothing;
 }
 
 Need Binance::need(const capture::CaptureLine& line) {
@@ -121,8 +144,7 @@ void Binance::replay_http(const capture::CaptureLine& line) {
   const auto index = services_.market.find(query_value(url, "symbol"));
   if (index == no_listing) return;
   auto& recorded = recorded_[index];
-  for (const auto request : recorded.waiting) services_.outlet.answer(request, 200, body);
-  recorded.waiting.clear();
+  answer_waiting(recorded);
   auto& listing = services_.market[index];
   if (listing.snapshot_seen || !reader_.read_snapshot(body, frame_)) return;
   listing.update_id = 0;

@@ -154,11 +154,11 @@ void BinanceText::aggregated_trade(std::string& out, const Listing& listing,
 }
 
 void BinanceText::snapshot(std::string& out, const Listing& listing, std::size_t limit,
-                           UtcNs time) const {
+                           BinanceTimes times) const {
   key_number(out, R"({"lastUpdateId":)", listing.update_id);
   if (!spot()) {
-    key_ms(out, R"(,"E":)", time);
-    key_ms(out, R"(,"T":)", listing.book_time);
+    key_ms(out, R"(,"E":)", times.sent);
+    key_ms(out, R"(,"T":)", times.happened);
   }
   if (dialect_ == BinanceDialect::CoinM) {
     out += R"(,"symbol":")" + listing.symbol + R"(","pair":")" +

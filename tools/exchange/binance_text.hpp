@@ -13,6 +13,11 @@ namespace ringside::exchange {
 
 enum class BinanceDialect : std::uint8_t { Spot, UsdM, CoinM };
 
+struct BinanceTimes {
+  UtcNs sent;      // E
+  UtcNs happened;  // T
+};
+
 struct BinanceDepth {
   std::span<const Level> bids;
   std::span<const Level> asks;
@@ -37,7 +42,8 @@ class BinanceText {
   void trade(std::string& out, const Listing& listing, const Trade& trade) const;
   void aggregated_trade(std::string& out, const Listing& listing, const Trade& trade) const;
   // At most `limit` levels a side.
-  void snapshot(std::string& out, const Listing& listing, std::size_t limit, UtcNs time) const;
+  void snapshot(std::string& out, const Listing& listing, std::size_t limit,
+                BinanceTimes times) const;
   // One entry of exchangeInfo's "symbols".
   void symbol(std::string& out, const Listing& listing) const;
 

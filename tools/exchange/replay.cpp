@@ -62,6 +62,7 @@ bool Replay::held(UtcNs now) {
       now.value - venue_.subscriptions().last_new().value > replay_settle_ns) {
     wait = false;
   }
+  if (wait && need == Need::Request) venue_.on_held();
   if (wait) return true;
   if (held_since_.value != 0) {
     held_since_ = {};
@@ -81,6 +82,7 @@ UtcNs Replay::advance(UtcNs now) {
       origin_ns_ = line_.unix_ns;
     }
     if (outlet_.congested()) return {now.value + retry_ns};
+    if (resume_ > now) return resume_;
     if (venue_.need(line_) == Need::Skip) {
       next_line();
       continue;
@@ -88,6 +90,8 @@ UtcNs Replay::advance(UtcNs now) {
     if (const auto at = due(); at > now) return at;
     if (held(now)) return {now.value + retry_ns};
     venue_.replay(line_, now);
+    // The answer travels on another connection: without a pause the stream would overtake it.
+    if (line_.kind == capture::CaptureKind::Http) resume_.value = now.value + replay_answer_ns;
     next_line();
   }
   return have_line_ ? now : UtcNs{now.value + idle_ns};

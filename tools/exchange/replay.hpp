@@ -21,6 +21,7 @@ namespace ringside::exchange {
 
 inline constexpr std::int64_t replay_settle_ns = 500'000'000;
 inline constexpr std::int64_t replay_deadline_ns = 30'000'000'000;
+inline constexpr std::int64_t replay_answer_ns = 20'000'000;  // pause after an HTTP line
 
 // The venue of a capture, by its first connection's URL or HTTP URL.
 [[nodiscard]] std::string venue_of_capture(const std::string& path);
@@ -50,6 +51,7 @@ class Replay final : public Source {
   bool begun_ = false;
   UtcNs started_;               // our time of the capture's origin_ns_
   std::int64_t origin_ns_ = 0;  // moves whenever the stream was held
+  UtcNs resume_;                // not before
   UtcNs held_since_;            // 0: not held
 };
 

@@ -83,6 +83,9 @@ class Venue {
   // The second pass.
   [[nodiscard]] virtual Need need(const capture::CaptureLine& line) = 0;
   virtual void replay(const capture::CaptureLine& line, UtcNs now) = 0;
+  // The stream stands before an HTTP line that nobody has asked for yet: who waits for the answer
+  // to another request may be who would ask.
+  virtual void on_held() {}
 };
 
 // "kraken", ...; null for a name that is none of venue_names().
