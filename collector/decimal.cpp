@@ -202,18 +202,18 @@ DecimalStatus written_exponent(std::string_view token, Exponent& exponent) noexc
 
 std::string decimal_text(std::int64_t mantissa, Exponent exponent) {
   if (mantissa == 0) return "0";
-  std::string digits = std::to_string(mantissa < 0 ? -mantissa : mantissa);
+  const std::string digits = std::to_string(mantissa < 0 ? -mantissa : mantissa);
+  std::string text = mantissa < 0 ? "-" : "";
   const int power = exponent.power_of_ten;
-  if (power >= 0) {
-    digits.append(static_cast<std::size_t>(power), '0');
-  } else {
-    const auto decimals = static_cast<std::size_t>(-power);
-    if (digits.size() <= decimals) digits.insert(0, decimals + 1 - digits.size(), '0');
-    digits.insert(digits.size() - decimals, ".");
-    digits.erase(digits.find_last_not_of('0') + 1);
-    if (digits.back() == '.') digits.pop_back();
-  }
-  return mantissa < 0 ? "-" + digits : digits;
+  if (power >= 0) return text.append(digits).append(static_cast<std::size_t>(power), '0');
+  const auto decimals = static_cast<std::size_t>(-power);
+  const std::size_t whole = digits.size() > decimals ? digits.size() - decimals : 0;
+  text.append(whole == 0 ? std::string_view("0") : std::string_view(digits).substr(0, whole));
+  const auto last = digits.find_last_not_of('0');  // there is one: it is not 0
+  if (last < whole) return text;
+  text.push_back('.');
+  text.append(decimals - (digits.size() - whole), '0');
+  return text.append(digits, whole, last + 1 - whole);
 }
 
 }  // namespace ringside::collector

@@ -1,9 +1,9 @@
-// What a decimal token means, worked out the slow and obvious way: the grammar as a regular
-// expression, the arithmetic on strings of digits of any length.
+// What a decimal token means, worked out the slow and obvious way: the token cut
+// into pieces, the arithmetic on strings of digits of any length.
 #pragma once
 
-#include <cctype>
-#include <regex>
+#include <algorithm>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -19,22 +19,42 @@ struct SlowDecimal {
   long power = 0;  // of ten, of the last digit
 };
 
+// Cut at the first of these characters, or whole; the second part begins behind it.
+inline bool cut(std::string_view text, std::string_view at, std::string& before,
+                std::string& behind) {
+  const auto position = text.find_first_of(at);
+  before = std::string(text.substr(0, position));
+  if (position == std::string_view::npos) return false;
+  behind = std::string(text.substr(position + 1));
+  return true;
+}
+
+inline bool all_digits(const std::string& text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+}
+
+// -? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?
 inline SlowDecimal split_slowly(std::string_view token) {
-  static const std::regex grammar("(-?)(0|[1-9][0-9]*)(?:\\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?");
   SlowDecimal result;
-  const std::string text(token);
-  std::smatch match;
-  if (text.size() > decimal_bytes_max || !std::regex_match(text, match, grammar)) return result;
+  if (token.size() > decimal_bytes_max) return result;
+  result.negative = token.starts_with('-');
+  if (result.negative) token.remove_prefix(1);
+  std::string number, power, integer, fraction;
+  const bool has_power = cut(token, "eE", number, power);
+  const bool has_fraction = cut(number, ".", integer, fraction);
+  bool power_negative = false;
+  if (has_power && !power.empty() && (power[0] == '+' || power[0] == '-')) {
+    power_negative = power[0] == '-';
+    power.erase(0, 1);
+  }
+  if (!all_digits(integer) || (integer.size() > 1 && integer[0] == '0')) return result;
+  if ((has_fraction && !all_digits(fraction)) || (has_power && !all_digits(power))) return result;
   result.valid = true;
-  result.negative = match[1].length() != 0;
-  result.digits = match[2].str() + match[3].str();
-  std::string power = match[4].matched ? match[4].str() : "0";
-  const bool power_negative = power[0] == '-';
-  if (!std::isdigit(static_cast<unsigned char>(power[0]))) power.erase(0, 1);
+  result.digits = integer + fraction;
   power.erase(0, std::min(power.find_first_not_of('0'), power.size()));
   result.power = power.empty() ? 0 : power.size() > 6 ? 1'000'000 : std::stol(power);
   if (power_negative) result.power = -result.power;
-  result.power -= match[3].length();
+  result.power -= static_cast<long>(fraction.size());
   return result;
 }
 
@@ -62,7 +82,7 @@ inline DecimalStatus parse_slowly(std::string_view token, Exponent exponent,
     lost = kept.substr(kept.size() - count);
     kept.resize(kept.size() - count);
   }
-  if (kept.find_first_not_of('0') == std::string::npos) kept = "0";
+  if (kept.find_first_not_of('0') == std::string::npos) kept.assign(1, '0');
   if (kept != "0" && !is_below(kept, std::to_string(mantissa_limit))) {
     return DecimalStatus::Overflow;
   }

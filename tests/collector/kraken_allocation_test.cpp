@@ -32,10 +32,10 @@ void expect_no_allocation(const std::vector<std::string>& texts) {
   for (int round = 0; round < 3; ++round) {
     for (const auto& text : texts) {
       const Padded padded(text);
-      const auto before = bench::allocations;
+      const auto before = bench::allocations();
       adapter.on_message(0, padded.view(), bench.now);
       adapter.on_tick(bench.now);
-      EXPECT_EQ(bench::allocations, before) << round << ' ' << text;
+      EXPECT_EQ(bench::allocations(), before) << round << ' ' << text;
       bench.pass(1'000'000'000);
       (void)bench.drain();
     }

@@ -27,8 +27,8 @@ TEST_F(Kraken, ManySymbolsGoInBatchesAndOverSeveralConnections) {
   KrakenConfig config;
   config.trades = config.bbos = false;
   for (std::uint32_t i = 0; i < 50; ++i) {
-    config.instruments.push_back(
-        {"S" + std::to_string(i), Bench::id(i), i, true, Exponent{-1}, Exponent{-8}});
+    config.instruments.push_back({std::string("S").append(std::to_string(i)), Bench::id(i), i, true,
+                                  Exponent{-1}, Exponent{-8}});
   }
   config.instruments_per_connection = 30;
   Bench many(50);
