@@ -12,21 +12,25 @@ namespace {
 
 std::uint64_t allocations = 0;
 
-void* counted(std::size_t bytes) noexcept {
+// Not inlined, lest the compiler see new end in malloc and call free() a mismatch.
+
+[[gnu::noinline]] void* counted(std::size_t bytes) noexcept {
   ++allocations;
   return std::malloc(bytes == 0 ? 1 : bytes);
 }
-void* counted(std::size_t bytes, std::align_val_t alignment) noexcept {
+[[gnu::noinline]] void* counted(std::size_t bytes, std::align_val_t alignment) noexcept {
   ++allocations;
   const auto unit = static_cast<std::size_t>(alignment);
   return std::aligned_alloc(unit, (bytes + unit - 1) / unit * unit);
 }
-void* or_throw(void* memory) {
+[[gnu::noinline]] void* or_throw(void* memory) {
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
 
 }  // namespace
+
+[[gnu::noinline]] static void give_back(void* memory) noexcept { std::free(memory); }
 
 // clang-format off
 void* operator new(std::size_t n) { return or_throw(counted(n)); }
@@ -37,16 +41,16 @@ void* operator new(std::size_t n, std::align_val_t a) { return or_throw(counted(
 void* operator new[](std::size_t n, std::align_val_t a) { return or_throw(counted(n, a)); }
 void* operator new(std::size_t n, std::align_val_t a, const std::nothrow_t&) noexcept { return counted(n, a); }
 void* operator new[](std::size_t n, std::align_val_t a, const std::nothrow_t&) noexcept { return counted(n, a); }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete[](void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
-void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
-void operator delete(void* p, const std::nothrow_t&) noexcept { std::free(p); }
-void operator delete[](void* p, const std::nothrow_t&) noexcept { std::free(p); }
+void operator delete(void* p) noexcept { give_back(p); }
+void operator delete[](void* p) noexcept { give_back(p); }
+void operator delete(void* p, std::size_t) noexcept { give_back(p); }
+void operator delete[](void* p, std::size_t) noexcept { give_back(p); }
+void operator delete(void* p, std::align_val_t) noexcept { give_back(p); }
+void operator delete[](void* p, std::align_val_t) noexcept { give_back(p); }
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept { give_back(p); }
+void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { give_back(p); }
+void operator delete(void* p, const std::nothrow_t&) noexcept { give_back(p); }
+void operator delete[](void* p, const std::nothrow_t&) noexcept { give_back(p); }
 // clang-format on
 
 namespace ringside::collector::binance_test {
