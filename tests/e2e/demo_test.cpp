@@ -23,7 +23,7 @@ ProcessOptions demo(const Scratch& scratch, std::vector<std::string> arguments,
 }
 
 void expect_report(const std::string& out) {
-  for (const auto* symbol : {"BTC/USD", "ETH/USD", "SOL/USD", "XRP/USD"}) {
+  for (const auto* symbol : {"BTC/USD", "ETH/USD", "SOL/USD", "XRP/USD", "BTCUSDT", "ETHUSDT"}) {
     EXPECT_TRUE(std::regex_search(out, std::regex(std::string(symbol) + ".*live"))) << symbol;
   }
   for (const auto* stage : {"read_to_decrypted", "decrypted_to_decoded", "decoded_to_published",
