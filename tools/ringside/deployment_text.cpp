@@ -125,7 +125,8 @@ std::string instruments_text(const DeploymentStat& stat) {
     text += fmt::format(
         "{:<16}{:<13}{:<13}{:<8}{:>8}{:>11}{:>8}\n", instrument.info.symbol, instrument.info.venue,
         good ? name_of(view.state) : name_of(instrument.status), instrument.info.worker,
-        fmt::format("{}.{}", view.epoch >> 16U, view.epoch & 0xffffU), view.updates,
+        good ? fmt::format("{}.{}", view.epoch >> 16U, view.epoch & 0xffffU) : "-",
+        good ? fmt::format("{}", view.updates) : "-",
         good && view.receive.value != 0 ? duration_text(instrument.age_ns) : "-");
     if (good && view.cause != Cause::None) {
       text += fmt::format("  {}: {}\n", instrument.info.symbol, name_of(view.cause));

@@ -175,14 +175,16 @@ void Run::open(collector::ConnectionIndex connection, collector::Now now) {
 }
 
 void Run::answer(std::string_view payload, collector::Now now) {
-  const auto [url, body] = capture::split_http(payload);
+  const auto response = capture::split_http(payload);
   auto& open_requests = host_.open_requests;
-  const auto asked = std::find_if(open_requests.begin(), open_requests.end(),
-                                  [&](const auto& r) { return venue_.answers(url, r.second); });
-  if (asked == open_requests.end()) return;
+  // The newest: what was asked before it has been given up.
+  const auto asked = std::find_if(
+      open_requests.rbegin(), open_requests.rend(),
+      [&](const auto& request) { return venue_.answers(response.url, request.second); });
+  if (asked == open_requests.rend()) return;
   const auto id = asked->first;
-  open_requests.erase(asked);
-  venue_.adapter->on_response(id, 200, body, now);
+  open_requests.erase(std::next(asked).base());
+  venue_.adapter->on_response(id, 200, response.body, now);
 }
 
 void Run::take(const capture::CaptureLine& line) {
