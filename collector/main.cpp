@@ -85,7 +85,8 @@ int serve(const collector::Config& config, const std::string& name) {
     process.on_tick();
     if (const auto failure = process.failure(); !failure.empty()) {
       process.stop();
-      fail(failure);
+      fmt::print(stderr, "ringside-collector: {}\n", failure);
+      return 2;  // not exit(): the segments go with the process object
     }
     if (!announced && process.ready()) {
       for (const auto& line : process.degradations())
