@@ -204,9 +204,11 @@ std::string decimal_text(std::int64_t mantissa, Exponent exponent) {
   if (mantissa == 0) return "0";
   const std::string digits = std::to_string(mantissa < 0 ? -mantissa : mantissa);
   std::string text = mantissa < 0 ? "-" : "";
-  const int power = exponent.power_of_ten;
-  if (power >= 0) return text.append(digits).append(static_cast<std::size_t>(power), '0');
-  const auto decimals = static_cast<std::size_t>(-power);
+  const int written = -exponent.power_of_ten;
+  if (written <= 0) {
+    return text.append(digits).append(static_cast<std::size_t>(-written), '0');
+  }
+  const auto decimals = static_cast<std::size_t>(written);
   const std::size_t whole = digits.size() > decimals ? digits.size() - decimals : 0;
   text.append(whole == 0 ? std::string_view("0") : std::string_view(digits).substr(0, whole));
   const auto last = digits.find_last_not_of('0');  // there is one: it is not 0

@@ -140,8 +140,8 @@ Status each_object(value field, Take take) noexcept {
   if (field.get_array().get(items)) return Status::MalformedJson;
   Status fault = Status::Ok;
   for (auto item : items) {
-    value element;
-    if (std::move(item).get(element)) return Status::MalformedJson;
+    if (item.error()) return Status::MalformedJson;
+    value element = item.value_unsafe();
     Status status;
     if (is_type(element, json_type::object)) {
       object fields;

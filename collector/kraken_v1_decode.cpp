@@ -51,8 +51,8 @@ Status take_strings(value field, std::array<std::string_view, n>& texts,
   if (field.get_array().get(items)) return Status::MalformedJson;
   Status fault = Status::Ok;
   for (auto item : items) {
-    value element;
-    if (std::move(item).get(element)) return Status::MalformedJson;
+    if (item.error()) return Status::MalformedJson;
+    value element = item.value_unsafe();
     std::string_view text;
     const auto status = take_text(element, text);
     if (ends_walk(status)) return status;
@@ -219,9 +219,10 @@ Status KrakenV1Decoder::Parser::walk_data(document& text, KrakenV1Message& messa
   if (text.get_array().get(items)) return Status::MalformedJson;
   unsigned texts = 0;
   for (auto item : items) {
-    value element;
+    if (item.error()) return Status::MalformedJson;
+    value element = item.value_unsafe();
     json_type type;
-    if (std::move(item).get(element) || element.type().get(type)) return Status::MalformedJson;
+    if (element.type().get(type)) return Status::MalformedJson;
     Status status;
     if (data.elements == 0) {
       std::uint64_t channel_id = 0;
@@ -323,8 +324,8 @@ Status KrakenV1Decoder::Parser::take_levels(value field, std::span<const KrakenL
   if (field.get_array().get(items)) return Status::MalformedJson;
   Status fault = Status::Ok;
   for (auto item : items) {
-    value element;
-    if (std::move(item).get(element)) return Status::MalformedJson;
+    if (item.error()) return Status::MalformedJson;
+    value element = item.value_unsafe();
     const auto status = take_level(element, book);
     if (ends_walk(status)) return status;
     note(fault, status);
@@ -354,8 +355,8 @@ Status KrakenV1Decoder::Parser::take_trades(value field) noexcept {
   array items;
   if (field.get_array().get(items)) return Status::MalformedJson;
   for (auto item : items) {
-    value element;
-    if (std::move(item).get(element)) return Status::MalformedJson;
+    if (item.error()) return Status::MalformedJson;
+    value element = item.value_unsafe();
     if (trades_.size() == kraken_entries_max) {
       if (ends_walk(skip(element))) return Status::MalformedJson;
       return Status::TooMany;
