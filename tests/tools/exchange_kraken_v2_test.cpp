@@ -91,11 +91,11 @@ TEST_F(KrakenV2Session, SendsNoSnapshotWhereNoneWasWanted) {
 
 TEST_F(KrakenV2Session, RefusesOneUnknownSymbolAndServesTheOther) {
   const auto answers =
-      ask(R"({"method":"subscribe","params":{"channel":"trade","symbol":["BTC/XXX","BTC/USD"]}})");
+      ask(R"({"method":"subscribe","params":{"channel":"trade","symbol":["BTC/NONE","BTC/USD"]}})");
   ASSERT_EQ(answers.size(), 2U);
   EXPECT_EQ(answers[0].at("success"), false);
-  EXPECT_EQ(answers[0].at("symbol"), "BTC/XXX");
-  EXPECT_EQ(answers[0].at("error"), "Currency pair not supported BTC/XXX");
+  EXPECT_EQ(answers[0].at("symbol"), "BTC/NONE");
+  EXPECT_EQ(answers[0].at("error"), "Currency pair not supported BTC/NONE");
   EXPECT_EQ(answers[1].at("success"), true);
 }
 

@@ -96,9 +96,9 @@ void print_ready(const Server& server, const ServerOptions& options, const std::
   const bool tls = options.tls != nullptr;
   std::printf(R"({"websocket": "%s://%s%s", "rest": "%s://%s", "ca": "%s", "seed": %llu})"
               "\n",
-              tls ? "wss" : "ws", host.c_str(),
-              std::string(server.exchange().websocket_path()).c_str(), tls ? "https" : "http",
-              host.c_str(), ca_file.c_str(), static_cast<unsigned long long>(seed));
+              tls ? "wss" : "ws", host.c_str(), std::string(server.websocket_path()).c_str(),
+              tls ? "https" : "http", host.c_str(), ca_file.c_str(),
+              static_cast<unsigned long long>(seed));
   std::fflush(stdout);
 }
 

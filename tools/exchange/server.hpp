@@ -34,7 +34,7 @@ class Server final : public Outlet {
   Server(const ServerOptions& options, const ExchangeOptions& exchange);
 
   [[nodiscard]] std::uint16_t port() const { return server_.port(); }
-  [[nodiscard]] const Exchange& exchange() const { return exchange_; }
+  [[nodiscard]] std::string_view websocket_path() const { return exchange_.websocket_path(); }
   [[nodiscard]] const net::Loop& loop() const { return loop_; }
   // Until `stop` is true.
   void run(const std::atomic<bool>& stop);
