@@ -153,10 +153,12 @@ DecodeStatus BinanceDecoder::Walk::data(object entries, BinanceFields& fields,
     // Rows cannot become numbers without the symbol's units, and the order is not fixed.
     raw_json_string raw;
     std::string_view name;
-    if (!entries.find_field_unordered("s").get_raw_json_string().get(raw) &&
-        plain_text(raw, name)) {
-      message.symbol = symbols_.find(name);
+    const auto error = entries.find_field_unordered("s").get_raw_json_string().get(raw);
+    // After any other error the parser has given the text up: there is nothing to go back to.
+    if (error && error != simdjson::NO_SUCH_FIELD && error != simdjson::INCORRECT_TYPE) {
+      return DecodeStatus::MalformedJson;
     }
+    if (!error && plain_text(raw, name)) message.symbol = symbols_.find(name);
     if (entries.reset().error()) return DecodeStatus::MalformedJson;
   }
   for (auto entry : entries) {

@@ -63,9 +63,10 @@ DecodeStatus time_of(const FieldValue& field, UtcNs& utc) noexcept {
 
 DecodeStatus mantissa_of(std::string_view text, Exponent exponent,
                          std::int64_t& mantissa) noexcept {
+  if (text.starts_with('-')) return DecodeStatus::MistypedField;  // even of zero
   switch (parse_padded_decimal(text, exponent, mantissa)) {
     case DecimalStatus::Ok:
-      return mantissa >= 0 ? DecodeStatus::Ok : DecodeStatus::MistypedField;
+      return DecodeStatus::Ok;
     case DecimalStatus::TooFine:
       return DecodeStatus::NumberTooFine;
     case DecimalStatus::Overflow:

@@ -157,7 +157,8 @@ class BinanceFirstPass::Walk {
   };
 
   void take_data(object data);
-  void take_rows(array rows, Seen& seen);
+  // False: no JSON any more; the parser has given the text up.
+  [[nodiscard]] bool take_rows(array rows, Seen& seen);
   [[nodiscard]] Seen* seen(std::string_view name);
   static void take(std::string_view text, Widths& widths) noexcept;
   static Exponent exponent_of(const Widths& widths) noexcept;
@@ -189,18 +190,18 @@ void BinanceFirstPass::Walk::on_message(std::string_view padded) {
   object data;
   if (parser_.iterate(padded_view(padded)).get(document)) return;
   if (document.get_object().get(root)) return;
-  if (!root.find_field_unordered("data").get_object().get(data)) {
-    take_data(data);
-  } else if (!root.reset().error()) {
-    take_data(root);
-  }
+  const auto error = root.find_field_unordered("data").get_object().get(data);
+  if (!error) return take_data(data);
+  if (error == simdjson::NO_SUCH_FIELD && !root.reset().error()) take_data(root);
 }
 
 void BinanceFirstPass::Walk::take_data(object data) {
   std::string_view name;
   std::string_view event;
   if (data.find_field_unordered("s").get_string().get(name)) return;
-  if (data.find_field_unordered("e").get_string().get(event)) event = "bookTicker";
+  const auto error = data.find_field_unordered("e").get_string().get(event);
+  if (error && error != simdjson::NO_SUCH_FIELD) return;
+  if (error) event = "bookTicker";  // of spot: it does not say what it is
   const bool depth = event == "depthUpdate";
   const bool trade = event == "trade" || event == "aggTrade";
   const bool ticker = event == "bookTicker";
@@ -214,32 +215,34 @@ void BinanceFirstPass::Walk::take_data(object data) {
   for (auto entry : data) {
     simdjson::ondemand::field field;
     std::string_view key;
-    if (std::move(entry).get(field) || !plain_text(field.key(), key) || key.size() != 1) continue;
+    if (std::move(entry).get(field) || !plain_text(field.key(), key)) return;
+    if (key.size() != 1) continue;
     const bool price = trade ? key == "p" : ticker && (key == "b" || key == "a");
     const bool quantity = trade ? key == "q" : ticker && (key == "B" || key == "A");
     array rows;
     std::string_view text;
     if (depth && (key == "b" || key == "a")) {
-      if (!field.value().get_array().get(rows)) take_rows(rows, *of);
+      if (field.value().get_array().get(rows) || !take_rows(rows, *of)) return;
     } else if (price || quantity) {
-      if (field.value().get_string().get(text)) continue;
+      if (field.value().get_string().get(text)) return;
       take(text, price ? of->prices : of->quantities);
     }
   }
 }
 
-void BinanceFirstPass::Walk::take_rows(array rows, Seen& seen) {
+bool BinanceFirstPass::Walk::take_rows(array rows, Seen& seen) {
   for (auto entry : rows) {
     array cells;
-    if (std::move(entry).get_array().get(cells)) return;
+    if (std::move(entry).get_array().get(cells)) return false;
     std::size_t index = 0;
     for (auto cell : cells) {
       std::string_view text;
-      if (std::move(cell).get_string().get(text)) return;
+      if (std::move(cell).get_string().get(text)) return false;
       if (index < 2) take(text, index == 0 ? seen.prices : seen.quantities);
       ++index;
     }
   }
+  return true;
 }
 
 void BinanceFirstPass::Walk::on_response(std::string_view url, std::string_view padded) {
@@ -252,7 +255,7 @@ void BinanceFirstPass::Walk::on_response(std::string_view url, std::string_view 
   if (of == nullptr) return;
   for (const auto side : {"bids", "asks"}) {
     array rows;
-    if (!body.find_field_unordered(side).get_array().get(rows)) take_rows(rows, *of);
+    if (body.find_field_unordered(side).get_array().get(rows) || !take_rows(rows, *of)) return;
   }
 }
 

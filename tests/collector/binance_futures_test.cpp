@@ -1,5 +1,6 @@
 // What differs on the futures, and everything before the first message: streams, layouts,
 // subscriptions, exponents from exchangeInfo or from a first pass.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -8,8 +9,6 @@
 
 namespace ringside::collector::binance_test {
 namespace {
-
-constexpr std::int64_t second_ns = 1'000'000'000;
 
 std::string depth(const std::string& symbol, int previous, int first, int last,
                   const std::string& bids) {
@@ -135,7 +134,7 @@ TEST(BinanceStreams, ManyInstrumentsAreSharedOutAndSubscribedByMessage) {
   config.streams_max = binance_futures_streams_max;
   std::vector<BinanceInstrument> instruments;
   for (int i = 0; i < 198; ++i) {
-    instruments.push_back(instrument("SYMBOL" + std::to_string(i) + "USDT", 2, 3));
+    instruments.push_back(instrument(fmt::format("SYMBOL{}USDT", i), 2, 3));
   }
   const auto plan = plan_streams(config, instruments);
   EXPECT_EQ(plan.size(), 3U);
@@ -162,7 +161,7 @@ TEST(BinanceStreams, SubscriptionsArePacedAcknowledgedAndSentAgain) {
   auto config = BinanceConfig::for_market(BinanceMarket::Spot);
   config.subscribe_by_message = true;
   for (int i = 0; i < 60; ++i) {
-    config.instruments.push_back(instrument("S" + std::to_string(i), 2, 3));
+    config.instruments.push_back(instrument(fmt::format("S{}", i), 2, 3));
   }
   Bench run(config);
   run.open();

@@ -1,6 +1,9 @@
-// Any bytes as Binance texts, one a line: 'R' begins a REST body, everything else is a message; the
-// first byte of the input chooses spot or futures. What the decoder accepts another parser must
-// accept and say the same of; the adapter must neither crash nor write what no worker can take.
+// Any bytes as Binance texts, one a line: 'R' begins a REST body, 'I' one of exchangeInfo,
+// everything else is a message; the first byte of the input chooses spot or futures. What the
+// decoder accepts another parser must accept and say the same of; the adapter must neither crash
+// nor write what no worker can take.
+#include <fmt/format.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -9,6 +12,7 @@
 #include <string_view>
 
 #include "collector/binance.hpp"
+#include "collector/binance_metadata.hpp"
 #include "tests/fuzz/adapter_fuzz.hpp"
 #include "tests/fuzz/json_reference.hpp"
 
@@ -24,15 +28,16 @@ const std::vector<std::string> names{"BTCUSDT", "ADAUSDT"};
 
 // --- The slow reading ---
 
-// The decimal text of a mantissa by shifting strings: no arithmetic shared with the decoder.
+// The decimal text of a mantissa by division: nothing shared with the decoder.
 bool same_decimal(std::int64_t mantissa, Exponent exponent, const std::string& text) {
-  std::string digits = std::to_string(mantissa);
-  const auto decimals = static_cast<std::size_t>(-exponent.power_of_ten);
-  if (digits.size() <= decimals) digits.insert(0, decimals + 1 - digits.size(), '0');
-  digits.insert(digits.size() - decimals, ".");
+  const int decimals = -exponent.power_of_ten;
+  std::int64_t unit = 1;
+  for (int i = 0; i < decimals; ++i) unit *= 10;
+  std::string digits = fmt::format("{}.{:0{}}", mantissa / unit, mantissa % unit, decimals);
   const auto plain = text.find_first_not_of("0123456789.") == std::string::npos;
   if (!plain) return text.find_first_of("eE") != std::string::npos;  // decimal_test's business
-  std::string wanted = text.find('.') == std::string::npos ? text + "." : text;
+  std::string wanted = text;
+  if (wanted.find('.') == std::string::npos) wanted += '.';
   const auto cut = [](std::string& number) { number.erase(number.find_last_not_of('0') + 1); };
   cut(digits);
   cut(wanted);
@@ -177,6 +182,7 @@ struct Setup {
         config.instruments.push_back(
             {names[i], collector::bench::Bench::id(i), i, true, price_exponent, quantity_exponent});
       }
+      RINGSIDE_CHECK(pass.found().size() <= binance_first_pass_symbols_max);
       adapter = std::make_unique<BinanceAdapter>(std::move(config), bench.records, host);
       host.open.clear();
     } else {
@@ -187,9 +193,17 @@ struct Setup {
   }
 
   void take(std::string_view line) {
-    if (!line.empty() && line.front() == 'R') {
+    if (!line.empty() && line.front() == 'I') {
+      const collector::bench::Padded padded(line.substr(1));
+      (void)read_exchange_info(padded.view(), [](const BinanceTerms& terms) {
+        RINGSIDE_CHECK(!terms.symbol.empty());
+        RINGSIDE_CHECK(-terms.price_exponent.power_of_ten <= decimals_max);
+        RINGSIDE_CHECK(-terms.quantity_exponent.power_of_ten <= decimals_max);
+      });
+    } else if (!line.empty() && line.front() == 'R') {
       const collector::bench::Padded padded(line.substr(1));
       compare_snapshot(decoder, padded.view());
+      pass.on_response("/depth?symbol=BTCUSDT&limit=5", padded.view());
       if (!host.open.empty()) {
         adapter->on_response(host.open.front(), 200, padded.view(), bench.now);
         host.open.pop_front();
@@ -197,6 +211,7 @@ struct Setup {
     } else {
       const collector::bench::Padded padded(line);
       compare_message(decoder, padded.view(), rule);
+      pass.on_message(padded.view());
       adapter->on_message(0, padded.view(), bench.now);
     }
     bench.pass(300'000'000);
@@ -209,6 +224,7 @@ struct Setup {
   BinanceDecoder decoder;
   collector::bench::Bench bench;
   AnsweringHost host;
+  BinanceFirstPass pass;
   std::unique_ptr<BinanceAdapter> adapter;
   unsigned inputs = 0;
 };
