@@ -8,6 +8,7 @@ namespace {
 namespace ondemand = simdjson::ondemand;
 
 constexpr std::int64_t ms_ns = 1'000'000;
+constexpr std::uint64_t ms_limit = 9'000'000'000'000;  // the year 2255: later is damage
 
 // The text of a string, where it lies.
 std::string_view string_text(ondemand::value value) {
@@ -51,7 +52,8 @@ void read_side(ondemand::value value, Side side, BinanceFrame& frame, BinanceLev
 }
 
 UtcNs read_time(ondemand::value value) {
-  return {static_cast<std::int64_t>(value.get_uint64().value()) * ms_ns};
+  const std::uint64_t ms = value.get_uint64().value();
+  return ms < ms_limit ? UtcNs{static_cast<std::int64_t>(ms) * ms_ns} : UtcNs{};
 }
 
 // Throws simdjson_error.

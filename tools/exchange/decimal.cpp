@@ -84,7 +84,10 @@ bool parse_decimal(std::string_view text, unsigned decimals, std::int64_t& manti
 unsigned decimals_of(std::string_view text) noexcept {
   const auto dot = text.find('.');
   if (dot == std::string_view::npos) return 0;
-  return static_cast<unsigned>(text.size() - dot - 1);
+  const auto places = text.substr(dot + 1);
+  const bool plain = text.find_first_not_of("0123456789.") == std::string_view::npos &&
+                     places.find('.') == std::string_view::npos;
+  return plain && places.size() <= decimals_max ? static_cast<unsigned>(places.size()) : 0;
 }
 
 void append_rfc3339_us(std::string& out, UtcNs time) {
@@ -128,7 +131,8 @@ UtcNs parse_rfc3339(std::string_view text) noexcept {
   const std::chrono::year_month_day date{std::chrono::year{year},
                                          std::chrono::month{static_cast<unsigned>(month)},
                                          std::chrono::day{static_cast<unsigned>(day)}};
-  if (!date.ok()) return {};
+  // What 64 bits of nanoseconds since 1970 hold.
+  if (!date.ok() || year < 1970 || year > 2261) return {};
   const std::int64_t days = std::chrono::sys_days{date}.time_since_epoch().count();
   const std::int64_t seconds = days * 86'400 + hour * 3'600 + minute * 60 + second;
   return {seconds * 1'000'000'000 + fraction_ns};

@@ -34,7 +34,7 @@ inline void append_decimal(std::string& out, Quantity quantity, Decimals decimal
 // (trailing zeros aside), or 2^62 or more.
 [[nodiscard]] bool parse_decimal(std::string_view text, unsigned decimals,
                                  std::int64_t& mantissa) noexcept;
-// Places written behind the dot.
+// Places written behind the dot; 0 for what is no plain decimal or has more than decimals_max.
 [[nodiscard]] unsigned decimals_of(std::string_view text) noexcept;
 
 // 2026-08-02T03:35:51.660084Z
