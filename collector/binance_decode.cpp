@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "collector/binance_fields.hpp"
-#include "collector/binance_json.hpp"
+#include "collector/json_walk.hpp"
 
 namespace ringside::collector {
 

@@ -8,7 +8,7 @@
 #include <optional>
 #include <set>
 
-#include "collector/binance_json.hpp"
+#include "collector/json_walk.hpp"
 
 namespace ringside::collector {
 

@@ -13,7 +13,7 @@
 #include <limits>
 #include <string_view>
 
-#include "collector/binance_json.hpp"
+#include "collector/json_walk.hpp"
 #include "collector/kraken_message.hpp"
 #include "collector/rfc3339.hpp"
 

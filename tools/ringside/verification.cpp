@@ -86,6 +86,7 @@ class Run {
   std::vector<Departure> departures_;
   std::vector<bool> opened_;
   std::uint64_t messages_ = 0;
+  std::uint64_t responses_ = 0;
 };
 
 ipc::Segment Run::make_table() const {
@@ -201,6 +202,7 @@ void Run::take(const capture::CaptureLine& line) {
       if (connection < opened_.size()) venue_.adapter->on_message(connection, line.payload, now);
       break;
     case capture::CaptureKind::Http:
+      ++responses_;
       answer(line.payload, now);
       break;
     case capture::CaptureKind::Sent:
@@ -277,6 +279,7 @@ Verification Run::verify() {
   verification.venue = venue_name_;
   verification.capture = capture_;
   verification.messages = messages_;
+  verification.responses = responses_;
   std::map<std::string, InstrumentId> in_order;
   std::set<std::string> with_book;
   for (const auto& instrument : venue_.instruments) {

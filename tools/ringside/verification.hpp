@@ -55,7 +55,8 @@ struct Departure {
 struct Verification {
   std::string venue;
   std::string capture;
-  std::uint64_t messages = 0;
+  std::uint64_t messages = 0;   // frames received
+  std::uint64_t responses = 0;  // HTTP bodies
   std::map<std::string, TradeTotals> trades;
   std::map<std::string, BookTotals> books;                      // in byte order of the symbols
   std::string dump;                                             // canonical, of all whole books

@@ -44,7 +44,7 @@ std::string failure_of(const std::string& symbol, const BookTotals& book) {
 std::string verification_json(const Verification& verification) {
   JsonText json;
   json.begin_object().member("venue", verification.venue);
-  json.member("messages", verification.messages);
+  json.member("messages", verification.messages).member("responses", verification.responses);
   put_trades(json, verification);
   json.key("books").begin_object();
   for (const auto& [symbol, book] : verification.books) {

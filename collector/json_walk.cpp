@@ -1,4 +1,4 @@
-#include "collector/binance_json.hpp"
+#include "collector/json_walk.hpp"
 
 namespace ringside::collector {
 
