@@ -46,7 +46,7 @@ struct VenueConfig {
   std::uint32_t depth = 0;  // levels a side; 0: the venue's default
   std::string layout;       // of Binance's futures endpoints: "split", "single"; empty: the venue's
   std::uint32_t instruments_per_connection = 0;  // 0: the venue's limit
-  std::uint32_t no_data_ms = 0;                  // watchdog of a connection; 0: the venue's default
+  std::uint32_t no_data_ms = 0;                  // watchdog of a connection; 0: the adapter's alone
   int line = 0;                                  // in the file, for messages
 };
 

@@ -47,8 +47,11 @@ void KrakenV1Adapter::on_message(ConnectionIndex connection, std::string_view pa
 void KrakenV1Adapter::take(ConnectionIndex connection, Now now) noexcept {
   switch (message_.kind) {
     case KrakenV1Kind::Book:
+      if (!agrees(KrakenChannel::Book, message_.book.symbol, now)) return;
       return take_book(message_.book, message_.snapshot, now);
     case KrakenV1Kind::Trade:
+      if (message_.trades.empty()) return;
+      if (!agrees(KrakenChannel::Trade, message_.trades.front().symbol, now)) return;
       for (const auto& trade : message_.trades) take_trade(trade, now);
       return;
     case KrakenV1Kind::Spread:
@@ -99,11 +102,29 @@ BookIndex KrakenV1Adapter::whose(std::string_view text) const noexcept {
   std::uint64_t channel_id = 0;
   const auto read = std::from_chars(text.data() + 1, text.data() + text.size(), channel_id);
   if (read.ec != std::errc() || channel_id == 0) return no_symbol;
+  return owner_of(channel_id);
+}
+
+BookIndex KrakenV1Adapter::owner_of(std::uint64_t channel_id) const noexcept {
   for (BookIndex i = 0; i < channel_ids_.size(); ++i) {
     const auto& ids = channel_ids_[i];
     if (std::find(ids.begin(), ids.end(), channel_id) != ids.end()) return i;
   }
   return no_symbol;
+}
+
+bool KrakenV1Adapter::agrees(KrakenChannel channel, std::string_view symbol, Now now) noexcept {
+  const auto named = find(symbol);
+  if (named != no_symbol) {
+    const auto told = channel_ids_[named][static_cast<unsigned>(channel)];
+    if (told == 0 || told == message_.channel_id) return true;
+  }
+  auto loser = message_.channel_id == 0 ? no_symbol : owner_of(message_.channel_id);
+  if (loser == no_symbol) loser = named;
+  if (loser == no_symbol) return true;  // a pair that nobody knows: counted as that
+  count(named == no_symbol ? Count::UnknownSymbol : Count::SymbolMismatch);
+  books().lose(loser, Cause::UnknownSymbol, now);
+  return false;
 }
 
 bool KrakenV1Adapter::begin_connection(ConnectionIndex) noexcept { return true; }

@@ -38,6 +38,10 @@ class KrakenV1Adapter final : public KrakenSession {
   void take(ConnectionIndex connection, Now now) noexcept;
   void take_answer(const KrakenV1Answer& answer, Now now) noexcept;
   [[nodiscard]] BookIndex whose(std::string_view text) const noexcept;
+  [[nodiscard]] BookIndex owner_of(std::uint64_t channel_id) const noexcept;
+  // False, and the channel's instrument has lost its book: the number that the data begin with is
+  // not that of the pair that they end with.
+  [[nodiscard]] bool agrees(KrakenChannel channel, std::string_view symbol, Now now) noexcept;
 
   KrakenV1Decoder decoder_;
   KrakenV1Message message_;

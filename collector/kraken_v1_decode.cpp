@@ -225,8 +225,8 @@ Status KrakenV1Decoder::Parser::walk_data(document& text, KrakenV1Message& messa
     if (element.type().get(type)) return Status::MalformedJson;
     Status status;
     if (data.elements == 0) {
-      std::uint64_t channel_id = 0;
-      status = take_unsigned(element, std::numeric_limits<std::uint64_t>::max(), channel_id);
+      status =
+          take_unsigned(element, std::numeric_limits<std::uint64_t>::max(), message.channel_id);
     } else if (type == json_type::object && texts == 0) {
       object members;
       if (element.get_object().get(members)) return Status::MalformedJson;

@@ -41,6 +41,8 @@ struct KrakenV1Message {
   KrakenV1Kind kind = KrakenV1Kind::Ignored;
   bool snapshot = false;  // Book
   bool online = true;     // SystemStatus
+  // With which data begin: the venue has said whose it is.
+  std::uint64_t channel_id = 0;
   KrakenBook book;
   std::span<const KrakenTrade> trades;
   KrakenTicker spread;

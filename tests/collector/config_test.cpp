@@ -96,6 +96,18 @@ TEST_F(ConfigFile, EndpointsDefaultToTheVenuesOwn) {
   EXPECT_EQ(config.venues[0].websocket, "wss://ws.kraken.com/v2");
 }
 
+TEST_F(ConfigFile, OnlyWhoPromisesToSpeakIsCutForSilenceByDefault) {
+  EXPECT_EQ(load(valid).venues[0].no_data_ms, 10'000U);
+  auto text = replaced("depth = 25\n", "");
+  const auto renamed = [&](std::string_view from, std::string_view to) {
+    text.replace(text.find(from), from.size(), to);
+  };
+  renamed("name = \"kraken\"", "name = \"binance-us\"");
+  renamed("\"BTC/USD\", \"ETH/USD\"", "\"BTCUSD\"");
+  EXPECT_EQ(load(text).venues[0].no_data_ms, 0U) << "a quiet pair's stream may say nothing";
+  EXPECT_EQ(load(text + "no_data_ms = 30000\n").venues[0].no_data_ms, 30'000U);
+}
+
 TEST_F(ConfigFile, AnUnknownKeyNamesTheNearestOneAndItsLine) {
   expect_error(
       "instruments =", "instrumets =", {":17:", "'instrumets'", "[[venue]]", "'instruments'"});

@@ -193,6 +193,13 @@ TEST_F(KrakenV1, DamageIsCountedByNameAndConfined) {
        Cause::PrecisionChanged, Count::NumberTooFine},
       {R"([1153,[["230.1","1.0","1.0","b","m"]],"trade","DASH/EUR"])", Cause::BadMessage,
        Count::MissingField},
+      // The number and the pair contradict each other: the number's instrument has lost something.
+      {R"([1152,{"a":[["230.1","1.0","1.0"]],"c":"1"},"book-1000","XBT/USD"])",
+       Cause::UnknownSymbol, Count::SymbolMismatch},
+      {R"([1152,{"a":[["230.1","1.0","1.0"]],"c":"1"},"book-1000","ABC/USD"])",
+       Cause::UnknownSymbol, Count::UnknownSymbol},
+      {R"([7,{"a":[["230.1","1.0","1.0"]],"c":"1"},"book-1000","DASH/EUR"])", Cause::UnknownSymbol,
+       Count::SymbolMismatch},
   };
   for (const auto& damage : damages) {
     SCOPED_TRACE(damage.text);
