@@ -114,16 +114,14 @@ BookIndex KrakenV1Adapter::owner_of(std::uint64_t channel_id) const noexcept {
 }
 
 bool KrakenV1Adapter::agrees(KrakenChannel channel, std::string_view symbol, Now now) noexcept {
+  const auto id = message_.channel_id;
   const auto named = find(symbol);
-  if (named != no_symbol) {
-    const auto told = channel_ids_[named][static_cast<unsigned>(channel)];
-    if (told == 0 || told == message_.channel_id) return true;
-  }
-  auto loser = message_.channel_id == 0 ? no_symbol : owner_of(message_.channel_id);
-  if (loser == no_symbol) loser = named;
-  if (loser == no_symbol) return true;  // a pair that nobody knows: counted as that
+  const auto told = named == no_symbol ? 0 : channel_ids_[named][static_cast<unsigned>(channel)];
+  if (told != 0 && told == id) return true;
+  const auto owner = id == 0 ? no_symbol : owner_of(id);
+  if (owner == no_symbol && told == 0) return true;  // the venue has not told either
   count(named == no_symbol ? Count::UnknownSymbol : Count::SymbolMismatch);
-  books().lose(loser, Cause::UnknownSymbol, now);
+  books().lose(owner == no_symbol ? named : owner, Cause::UnknownSymbol, now);
   return false;
 }
 
@@ -144,12 +142,18 @@ void KrakenV1Adapter::write_question(std::string& text, const Question& question
 
 void KrakenV1FirstPass::on_message(std::string_view padded) {
   if (decoder_.decode(padded, message_) != KrakenStatus::Ok) return;
+  const auto owner = owners_.find(message_.channel_id);
+  const auto& symbol = message_.kind == KrakenV1Kind::Book ? message_.book.symbol
+                       : message_.trades.empty()           ? message_.spread.symbol
+                                                           : message_.trades.front().symbol;
+  if (owner != owners_.end() && owner->second != symbol) return;  // whose is it?
   if (message_.kind == KrakenV1Kind::Book) tallies_.add(message_.book);
   for (const auto& trade : message_.trades) tallies_.add(trade);
   if (message_.kind == KrakenV1Kind::Spread) tallies_.add(message_.spread);
   const auto& answer = message_.answer;
   if (message_.kind == KrakenV1Kind::Answer && answer.what == KrakenV1Answer::What::Subscribed) {
     tallies_.acknowledge(answer.symbol, answer.depth);
+    if (answer.channel_id != 0) owners_[answer.channel_id] = answer.symbol;
   }
 }
 

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,6 +61,7 @@ class KrakenV1FirstPass {
   KrakenV1Decoder decoder_;
   KrakenV1Message message_;
   KrakenTallies tallies_;
+  std::map<std::uint64_t, std::string> owners_;  // pairs by the numbers told with them
 };
 
 }  // namespace ringside::collector
