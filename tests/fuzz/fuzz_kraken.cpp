@@ -7,76 +7,13 @@
 #include <string_view>
 
 #include "collector/kraken.hpp"
-#include "tests/collector/decimal_model.hpp"
 #include "tests/fuzz/adapter_fuzz.hpp"
-#include "tests/fuzz/json_reference.hpp"
+#include "tests/fuzz/kraken_reference.hpp"
 
 namespace {
 
 using namespace ringside;
 using namespace ringside::collector;
-using fuzz::Node;
-
-// The same number, whatever its spelling.
-bool same_number(std::string_view token, const Node* node) {
-  if (node == nullptr || node->type != Node::Type::Number) return false;
-  std::int64_t ours = 0;
-  std::int64_t theirs = 0;
-  constexpr Exponent fine{-9};
-  return model::parse_slowly(token, fine, ours) == model::parse_slowly(node->text, fine, theirs) &&
-         ours == theirs;
-}
-
-void compare_levels(std::span<const KrakenLevel> levels, const Node* node) {
-  RINGSIDE_CHECK(node != nullptr && node->type == Node::Type::Array);
-  RINGSIDE_CHECK(node->items.size() == levels.size());
-  for (std::size_t i = 0; i < levels.size(); ++i) {
-    RINGSIDE_CHECK(same_number(levels[i].price, node->items[i].find("price")));
-    RINGSIDE_CHECK(same_number(levels[i].quantity, node->items[i].find("qty")));
-  }
-}
-
-void compare_books(const KrakenMessage& message, const Node& root) {
-  RINGSIDE_CHECK(root.string_at("channel") == "book");
-  RINGSIDE_CHECK(root.string_at("type") == (message.snapshot ? "snapshot" : "update"));
-  const Node* data = root.find("data");
-  RINGSIDE_CHECK(data != nullptr && data->items.size() == message.books.size());
-  for (std::size_t i = 0; i < message.books.size(); ++i) {
-    const auto& book = message.books[i];
-    const Node& entry = data->items[i];
-    if (book.fault != KrakenStatus::Ok) continue;
-    RINGSIDE_CHECK(book.symbol == entry.string_at("symbol"));
-    RINGSIDE_CHECK(same_number(std::to_string(book.checksum), entry.find("checksum")));
-    compare_levels(book.bids, entry.find("bids"));
-    compare_levels(book.asks, entry.find("asks"));
-  }
-}
-
-void compare_trades(const KrakenMessage& message, const Node& root) {
-  const Node* data = root.find("data");
-  RINGSIDE_CHECK(data != nullptr && data->items.size() == message.trades.size());
-  for (std::size_t i = 0; i < message.trades.size(); ++i) {
-    const auto& trade = message.trades[i];
-    const Node& entry = data->items[i];
-    if (trade.fault != KrakenStatus::Ok) continue;
-    RINGSIDE_CHECK(trade.symbol == entry.string_at("symbol"));
-    RINGSIDE_CHECK(entry.string_at("side") == (trade.buy ? "buy" : "sell"));
-    RINGSIDE_CHECK(same_number(trade.price, entry.find("price")));
-    RINGSIDE_CHECK(same_number(trade.quantity, entry.find("qty")));
-    RINGSIDE_CHECK(entry.find("trade_id")->text == std::to_string(trade.id));
-  }
-}
-
-void compare(KrakenDecoder& decoder, std::string_view padded) {
-  KrakenMessage message;
-  if (decoder.decode(padded, message) != KrakenStatus::Ok) return;
-  Node root;
-  const auto reference = fuzz::parse_reference(padded, root);
-  RINGSIDE_CHECK(reference != fuzz::Reference::Refused);
-  if (reference == fuzz::Reference::Unable) return;
-  if (message.kind == KrakenKind::Book) compare_books(message, root);
-  if (message.kind == KrakenKind::Trade) compare_trades(message, root);
-}
 
 struct Setup {
   bench::Bench bench{fuzz::instruments, 1 << 16};
@@ -111,7 +48,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   auto& bench = setup.bench;
   fuzz::each_line({reinterpret_cast<const char*>(data), size}, [&](std::string_view line) {
     const bench::Padded padded(line);
-    compare(setup.decoder, padded.view());
+    (void)fuzz::v2::compare(setup.decoder, padded.view());
     setup.adapter->on_message(0, padded.view(), bench.now);
     bench.pass(300'000'000);
     setup.adapter->on_tick(bench.now);
