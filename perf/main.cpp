@@ -4,12 +4,14 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <exception>
 #include <fstream>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "perf/suites.hpp"
+#include "perf/two_processes.hpp"
 
 namespace {
 
@@ -21,10 +23,16 @@ struct Suite {
   void (*run)(Report&, Scale);
 };
 
+// Two sides, each on a core of its own; the first is this process.
+void run_ipc(Report& report, Scale scale) {
+  ringside::perf::pin_to(ringside::perf::core_pair().first);
+  ringside::perf::bench_ipc_spsc(report, scale);
+  ringside::perf::bench_ipc_broadcast(report, scale);
+}
+
 constexpr std::array suites{
-    Suite{"ipc", ringside::perf::bench_ipc},
-    Suite{"decode", ringside::perf::bench_decode},
-    Suite{"book", ringside::perf::bench_book},
+    Suite{"ipc", run_ipc},
+    Suite{"pipeline", ringside::perf::scenario_pipeline},
 };
 
 int usage(std::string_view problem) {
@@ -57,8 +65,17 @@ int main(int argc, char** argv) {
     }
   }
   if (chosen.empty()) return usage("no suite named");
+  // Pipeline first: a pinned process would pin its children, too.
+  std::stable_sort(chosen.begin(), chosen.end(), [](const Suite* left, const Suite* right) {
+    return left->name == "pipeline" && right->name != "pipeline";
+  });
   Report report;
-  for (const auto* suite : chosen) suite->run(report, scale);
+  try {
+    for (const auto* suite : chosen) suite->run(report, scale);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "ringside-bench: {}\n", error.what());
+    return 1;
+  }
   std::fputs(report.text().c_str(), stdout);
   if (json_file.empty()) return 0;
   std::ofstream file(json_file);

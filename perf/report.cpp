@@ -71,6 +71,15 @@ void Report::figure(const std::string& name, const std::string& unit,
   metrics_.push_back({name, unit, median(samples), *low, *high, 0, 0, samples.size()});
 }
 
+void Report::repeat(const std::string& from, const std::string& to) {
+  const auto found = std::find_if(metrics_.begin(), metrics_.end(),
+                                  [&](const Metric& metric) { return metric.name == from; });
+  RINGSIDE_CHECK(found != metrics_.end());
+  auto copy = *found;
+  copy.name = to;
+  metrics_.push_back(std::move(copy));
+}
+
 Machine describe_machine() {
   utsname kernel{};
   uname(&kernel);

@@ -30,6 +30,8 @@ class Report {
   void ratio(const std::string& name, const std::vector<double>& ours,
              const std::vector<double>& other);
   void figure(const std::string& name, const std::string& unit, const std::vector<double>& samples);
+  // The metric `from`, once more, as `to`: for the worse of several.
+  void repeat(const std::string& from, const std::string& to);
 
   [[nodiscard]] const std::vector<Metric>& metrics() const { return metrics_; }
   [[nodiscard]] std::string json() const;

@@ -5,8 +5,11 @@
 
 namespace ringside::perf {
 
-void bench_ipc(Report& report, Scale scale);
-void bench_decode(Report& report, Scale scale);
-void bench_book(Report& report, Scale scale);
+// Suite ipc.
+void bench_ipc_spsc(Report& report, Scale scale);
+void bench_ipc_broadcast(Report& report, Scale scale);
+
+// Suite pipeline.
+void scenario_pipeline(Report& report, Scale scale);
 
 }  // namespace ringside::perf

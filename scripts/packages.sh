@@ -5,7 +5,7 @@ ringside_packages=(
   libboost-dev liburing-dev libsimdjson-dev libnuma-dev libssl-dev zlib1g-dev libzstd-dev
   libtomlplusplus-dev libcli11-dev libfmt-dev
 )
-ringside_test_packages=(libgtest-dev libbenchmark-dev nlohmann-json3-dev)
+ringside_test_packages=(libgtest-dev libbenchmark-dev nlohmann-json3-dev libreaderwriterqueue-dev)
 ringside_fuzz_packages=(clang libclang-rt-14-dev)
 
 say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }

@@ -37,6 +37,7 @@ void Binance::begin(UtcNs now) {
 }
 
 std::int64_t Binance::period_ns(ChannelIndex channel) const {
+  if (services_.depth_period_ns != 0) return services_.depth_period_ns;
   const auto period = binance_streams[channel].period_ns;
   if (period != 0) return period;
   return words_.spot() ? spot_period_ns : futures_period_ns;

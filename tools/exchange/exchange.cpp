@@ -21,6 +21,7 @@ Exchange::Exchange(const ExchangeOptions& options, Outlet& outlet, UtcNs now)
   if (!options.truth.empty()) truth_ = std::make_unique<TruthLog>(options.truth);
   VenueServices services{market_, outlet_, faults_, truth_.get(), replaying};
   services.rest_delay_ns = std::int64_t{spec.rest_ms} * 1'000'000;
+  services.depth_period_ns = std::int64_t{spec.depth_ms} * 1'000'000;
   services.split_layout = options.split_layout;
   venue_ = make_venue(name, services);
   if (!venue_) {

@@ -157,7 +157,20 @@ void Generator::step(UtcNs time) {
     const auto changes = random_.percent(72) ? 1 : random_.percent(70) ? 2 : 3 + random_.below(4);
     for (std::uint64_t i = 0; i < changes; ++i) change(listing);
   }
+  if (spec_.deep > 0) change_deep(listing);
   venue_.on_book(index, fresh_time(index, time));
+}
+
+// Sizes beyond the best levels: most of what recorded depth messages consist of.
+void Generator::change_deep(Listing& listing) {
+  constexpr std::size_t top = 5;
+  for (auto left = random_.geometric(spec_.deep); left > 0; --left) {
+    const Side side = random_.percent(50) ? Side::Bid : Side::Ask;
+    const auto& levels = listing.book.side(side);
+    if (levels.size() <= top) return;
+    const Price price = levels[top + random_.below(levels.size() - top)].price;
+    listing.apply(side, {price, any_quantity(random_, listing.decimals)});
+  }
 }
 
 Level Generator::near_top(const std::vector<Level>& levels) {

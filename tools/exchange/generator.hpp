@@ -50,6 +50,7 @@ class Generator final : public Source {
   [[nodiscard]] Level near_top(const std::vector<Level>& levels);
   void trade(Listing& listing, ListingIndex index, UtcNs time);
   void change(Listing& listing);
+  void change_deep(Listing& listing);
   void insert(Listing& listing, Side side);
   void insert_beyond(Listing& listing, Side side);
   void walk(Listing& listing);

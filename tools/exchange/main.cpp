@@ -67,7 +67,9 @@ void declare(CLI::App& app, Arguments& arguments) {
                      "make a market: VENUE:SYMBOL,SYMBOL;key=value;... with keys\n"
                      "depth (25), rate (2000 events a second, or max), burst (20 events),\n"
                      "seconds (0: for ever), levels (a side; 0: half as many again as depth),\n"
-                     "rest_ms (20: how long REST answers take)");
+                     "rest_ms (20: how long REST answers take),\n"
+                     "deep (0: changes away from the top with each event),\n"
+                     "depth_ms (0: how much a depth message of Binance gathers)");
   replay->excludes(generate);
   app.add_option("--listen", arguments.listen, "ADDRESS:PORT; port 0: any free one")
       ->capture_default_str();

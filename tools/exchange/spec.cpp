@@ -18,12 +18,14 @@ struct Key {
   std::uint32_t least;
   std::uint32_t most;
 };
-constexpr std::array<Key, 6> keys{{{"depth", &GeneratorSpec::depth, 1, 5'000},
+constexpr std::array<Key, 8> keys{{{"depth", &GeneratorSpec::depth, 1, 5'000},
                                    {"rate", &GeneratorSpec::rate, 1, 10'000'000},
                                    {"burst", &GeneratorSpec::burst, 1, 10'000},
                                    {"seconds", &GeneratorSpec::seconds, 0, 1'000'000},
                                    {"levels", &GeneratorSpec::levels, 0, 20'000},
-                                   {"rest_ms", &GeneratorSpec::rest_ms, 0, 60'000}}};
+                                   {"rest_ms", &GeneratorSpec::rest_ms, 0, 60'000},
+                                   {"deep", &GeneratorSpec::deep, 0, 1'000},
+                                   {"depth_ms", &GeneratorSpec::depth_ms, 0, 10'000}}};
 
 bool parse_number(std::string_view text, std::uint32_t& number) {
   const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -77,7 +79,7 @@ void set_key(std::string_view text, GeneratorSpec& spec) {
       std::find_if(keys.begin(), keys.end(), [name](const Key& each) { return each.name == name; });
   if (key == keys.end()) {
     refuse("unknown key '" + std::string(name) +
-           "'; keys are depth, rate, burst, seconds, levels, rest_ms");
+           "'; keys are depth, rate, burst, seconds, levels, rest_ms, deep, depth_ms");
   }
   std::uint32_t number = 0;
   if (!parse_number(value, number) || number < key->least || number > key->most) {

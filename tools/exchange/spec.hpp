@@ -10,6 +10,8 @@
 //   seconds  the market stands still afterwards; 0: never                            0
 //   levels   levels kept a side; 0: half as many again as depth, and five            0
 //   rest_ms  an answer to a REST request takes so long                               20
+//   deep     mean changes away from the top that come with each event                0
+//   depth_ms a depth message of Binance gathers so much; 0: what its stream says     0
 //
 // Fails by: std::invalid_argument, one line that names the key, the value and what is allowed.
 #pragma once
@@ -32,6 +34,8 @@ struct GeneratorSpec {
   std::uint32_t seconds = 0;   // 0..1'000'000
   std::uint32_t levels = 0;    // 0..20'000
   std::uint32_t rest_ms = 20;  // 0..60'000
+  std::uint32_t deep = 0;      // 0..1'000
+  std::uint32_t depth_ms = 0;  // 0..10'000
 };
 
 [[nodiscard]] GeneratorSpec parse_spec(std::string_view text);

@@ -32,6 +32,7 @@ struct VenueServices {
   TruthLog* truth = nullptr;  // null: none asked for
   bool replaying = false;
   std::int64_t rest_delay_ns = 0;  // of answers in a generated market
+  std::int64_t depth_period_ns = 0;  // of gathered depth messages; 0: the stream's own
   bool split_layout = false;       // Binance futures: paths without a prefix stay silent
 };
 
