@@ -255,9 +255,11 @@ void BinanceAdapter::take_trade(SymbolIndex index, const BinanceMessage& message
     case TradeIds::Verdict::Next:
       break;
     case TradeIds::Verdict::AfterGap:
+      counters_.add(Count::TradeGaps);
       ++instrument.counts.trade_gaps;
       break;
     case TradeIds::Verdict::Late:
+      counters_.add(Count::TradesLate);
       ++instrument.counts.trades_late;
       break;
     case TradeIds::Verdict::Repeated:

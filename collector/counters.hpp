@@ -33,6 +33,8 @@ enum class Count : std::uint8_t {
   DeltasWhileSyncing,  // dropped: their snapshot has not come
   DuplicatesDropped,
   SequenceGaps,
+  TradeGaps,   // times trade ids were skipped: trades that never came, or come late
+  TradesLate,  // came behind a newer one
   ContradictingIds,
   SnapshotsStale,  // older than the buffered deltas: asked again
   SnapshotsLate,   // of an attempt given up: discarded
@@ -79,6 +81,8 @@ constexpr std::string_view name_of(Count count) {
                                                        "deltas_while_syncing",
                                                        "duplicates_dropped",
                                                        "sequence_gaps",
+                                                       "trade_gaps",
+                                                       "trades_late",
                                                        "contradicting_ids",
                                                        "snapshots_stale",
                                                        "snapshots_late",

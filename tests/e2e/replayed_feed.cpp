@@ -50,7 +50,7 @@ void expect_final_books(const ReplayedFeed& feed) {
   for (const auto& [symbol, state] : states(system)) EXPECT_EQ(state, "live") << symbol;
   EXPECT_EQ(states(system).size(), feed.symbols.size());
   for (const auto* count : {"checksum_failed", "malformed_json", "missing_field", "mistyped_field",
-                            "unattributed_damage", "number_overflow", "drops"}) {
+                            "unattributed_damage", "number_overflow", "sequence_gaps", "drops"}) {
     EXPECT_EQ(counter(system, count), 0U) << count;
   }
   system.stop();

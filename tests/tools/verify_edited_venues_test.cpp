@@ -277,6 +277,19 @@ Edited symbol_of_another(EditedFeed& feed) {
   return edited;
 }
 
+// A bookTicker of the instrument whose quantity is no text.
+Edited mistyped_ticker(EditedFeed& feed) {
+  FeedLevel level;
+  auto edited = at_visible_delta(feed, level);
+  const auto ticker = [&](const Line& line) {
+    return line.payload.find("\"" + feed.hit + "\"") != std::string::npos &&
+           line.payload.find("@bookTicker") != std::string::npos;
+  };
+  while (!ticker(feed.lines[edited.at])) ++edited.at;
+  feed.replace(edited.at, "\"B\":\"", "\"B\":1,\"z\":\"");
+  return edited;
+}
+
 // --- What each venue shows of them --------------------------------------------------------------
 
 constexpr Expected checksum_at_once{Seen::AtOnce, "worker.checksum_failed", "checksum_failed"};
@@ -342,6 +355,15 @@ const Edit named_edits[] = {{"SymbolOfAnother",
                              at_once("symbol_mismatch", "unknown_symbol"),
                              at_once("symbol_mismatch", "unknown_symbol"),
                              at_once("symbol_mismatch", "unknown_symbol")}};
+
+// The recorded Kraken feeds hold no tickers.
+const Edit ticker_edits[] = {{"TickerMistyped",
+                              mistyped_ticker,
+                              {},
+                              {},
+                              at_once("mistyped_field"),
+                              at_once("mistyped_field"),
+                              at_once("mistyped_field")}};
 
 class VerifyEditedVenues : public ::testing::TestWithParam<std::tuple<const char*, Edit>> {
  protected:
@@ -433,6 +455,12 @@ INSTANTIATE_TEST_SUITE_P(Named, VerifyEditedVenues,
                          ::testing::Combine(::testing::Values("kraken-v1", "binance", "binance-us",
                                                               "binance-usdm", "binance-coinm"),
                                             ::testing::ValuesIn(named_edits)),
+                         name_of_case);
+
+INSTANTIATE_TEST_SUITE_P(Tickers, VerifyEditedVenues,
+                         ::testing::Combine(::testing::Values("binance", "binance-us",
+                                                              "binance-usdm", "binance-coinm"),
+                                            ::testing::ValuesIn(ticker_edits)),
                          name_of_case);
 
 }  // namespace
