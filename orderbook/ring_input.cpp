@@ -37,7 +37,8 @@ RingInput::Event RingInput::attach(ipc::CursorWriter& cursor, UtcNs cursor_creat
     return Event::None;
   }
   ipc::SpscReader reader(found);
-  const bool ours_from_the_start = found.geometry().created > cursor_created;
+  const bool ours_from_the_start =
+      found.geometry().created > cursor_created || never_read(found, reader, cursor_created);
   if (!ours_from_the_start) reader.move_to_head();
   segment_ = std::move(found);
   reader_ = reader;
@@ -52,6 +53,17 @@ RingInput::Event RingInput::attach(ipc::CursorWriter& cursor, UtcNs cursor_creat
   alive_ = true;
   refused_ = false;
   return ours_from_the_start ? Event::AttachedAtStart : Event::AttachedAtHead;
+}
+
+// Nobody has read `ring` yet, and everything that was written to it still lies there. Its collector
+// keeps its position in a worker's requests from the moment it has found one; until then it never
+// writes over a slot.
+bool RingInput::never_read(const ipc::Segment& ring, const ipc::SpscReader& reader,
+                           UtcNs cursor_created) noexcept {
+  const auto position =
+      ipc::control_read_position(ring).load(std::memory_order_acquire);  // W4: pairs with K4
+  return position == 0 && reader.drops() == 0 &&
+         cursor_created.value - ring.geometry().created.value < unread_age_ns_max;
 }
 
 }  // namespace ringside::orderbook

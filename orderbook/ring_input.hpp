@@ -16,6 +16,10 @@
 
 namespace ringside::orderbook {
 
+// A ring that was there before its worker is read from its first record if nobody has read it yet
+// and it is younger than this; what is older is not news, and is asked for anew.
+inline constexpr std::int64_t unread_age_ns_max = 5'000'000'000;
+
 class RingInput {
  public:
   enum class Event : std::uint8_t {
@@ -48,6 +52,8 @@ class RingInput {
 
  private:
   [[nodiscard]] Event attach(ipc::CursorWriter& cursor, UtcNs cursor_created) noexcept;
+  [[nodiscard]] static bool never_read(const ipc::Segment& ring, const ipc::SpscReader& reader,
+                                       UtcNs cursor_created) noexcept;
 
   std::string instance_;
   std::string name_;

@@ -115,6 +115,14 @@ class CollectorEnd {
     writer_.set_read_position_source(cursor_.read_position());
     return true;
   }
+  // As the collector does when its worker's cursor is gone.
+  void lose_worker() {
+    writer_.set_read_position_source(nullptr);
+    cursor_ = {};
+    cursor_segment_ = {};
+  }
+  void drop_one() { writer_.add_drops(1); }
+  [[nodiscard]] UtcNs created() const { return ring_.geometry().created; }
   std::optional<ipc::ResyncRequest> request() {
     std::optional<ipc::ResyncRequest> found;
     (void)turns_out([&] {
@@ -282,10 +290,18 @@ TEST_P(WorkerThreadTest, ACollectorThatEndsIsDisconnectedAndItsSuccessorIsTakenU
   EXPECT_EQ(table.view(btc).epoch, 1U);
 }
 
-TEST_P(WorkerThreadTest, AWorkerThatStartsLateAsksForWhatTheCatalogueLists) {
+TEST_P(WorkerThreadTest, ASuccessorAsksForWhatTheCatalogueLists) {
   CollectorEnd collector;
   collector.list(btc, "BTC/USD");
   collector.snapshot(btc, 3);
+  {
+    RunningWorker first(GetParam());
+    ASSERT_TRUE(turns_out([&] {
+      collector.beat();
+      return collector.bind();
+    }));
+  }
+  collector.lose_worker();
   RunningWorker worker(GetParam());
   TableEnd table;
   ASSERT_TRUE(turns_out([&] {
@@ -298,6 +314,52 @@ TEST_P(WorkerThreadTest, AWorkerThatStartsLateAsksForWhatTheCatalogueLists) {
   EXPECT_TRUE(table.shows(btc, State::Syncing, Cause::Starting));
   collector.snapshot(btc, 4);
   EXPECT_TRUE(becomes(collector, table, btc, State::Live, Cause::None));
+}
+
+TEST_P(WorkerThreadTest, AWorkerThatStartsAMomentLateReadsTheUnreadRingAndAsksForNothing) {
+  CollectorEnd collector;
+  collector.list(btc, "BTC/USD");
+  collector.snapshot(btc, 3);
+  RunningWorker worker(GetParam());
+  TableEnd table;
+  ASSERT_TRUE(becomes(collector, table, btc, State::Live, Cause::None));
+  EXPECT_EQ(table.view(btc).epoch, 3U);
+  // What is wrong next is the first request ever.
+  ASSERT_TRUE(turns_out([&] { return collector.bind(); }));
+  ASSERT_TRUE(collector.write(with_checksum(level_of(btc, 3, Side::Bid, at(100, 6)), 1)));
+  const auto request = collector.request();
+  ASSERT_TRUE(request);
+  EXPECT_EQ(*request, (ipc::ResyncRequest{btc, 3, Cause::ChecksumFailed}));
+}
+
+TEST_P(WorkerThreadTest, AnUnreadRingThatHasDroppedIsNotBelieved) {
+  CollectorEnd collector;
+  collector.list(btc, "BTC/USD");
+  collector.snapshot(btc, 3);
+  collector.drop_one();
+  RunningWorker worker(GetParam());
+  ASSERT_TRUE(turns_out([&] {
+    collector.beat();
+    return collector.bind();
+  }));
+  const auto request = collector.request();
+  ASSERT_TRUE(request);
+  EXPECT_EQ(*request, (ipc::ResyncRequest{btc, epoch_any, Cause::Starting}));
+}
+
+TEST(RingInputTest, AnUnreadRingIsReadFromItsStartOnlyWhileItIsYoung) {
+  const ShmRoot root;
+  CollectorEnd collector;
+  collector.snapshot(btc, 3);
+  auto segment = ipc::cursor_in_memory();
+  ipc::CursorWriter cursor(segment);
+  const auto now = ipc::now_ticks();
+  const auto after = [&](std::int64_t ns) { return UtcNs{collector.created().value + ns}; };
+  RingInput young("test", "spsc.c0.0.w0.0");
+  EXPECT_EQ(young.look(cursor, after(unread_age_ns_max - 1), now, {}),
+            RingInput::Event::AttachedAtStart);
+  RingInput old("test", "spsc.c0.0.w0.0");
+  EXPECT_EQ(old.look(cursor, after(unread_age_ns_max), now, {}), RingInput::Event::AttachedAtHead);
 }
 
 TEST_P(WorkerThreadTest, StagesAndCountersReachTheTelemetrySegment) {
