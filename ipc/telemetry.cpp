@@ -97,7 +97,8 @@ Telemetry::Telemetry(const TelemetrySpec& spec, Segment segment)
 }
 
 std::string Telemetry::full(std::string_view what, std::size_t capacity) const {
-  return segment_.path() + " has room for " + std::to_string(capacity) + " " + std::string(what);
+  return segment_.path() + " has room for " + std::to_string(capacity) + " " + std::string(what) +
+         "; spread the venues and threads over more processes";
 }
 
 std::atomic<std::uint64_t>& Telemetry::value_of(std::string_view name, CounterKind kind) {

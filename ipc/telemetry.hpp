@@ -33,8 +33,8 @@
 
 namespace ringside::ipc {
 
-inline constexpr std::size_t counters_max = 512;
-inline constexpr std::size_t histograms_max = 64;
+inline constexpr std::size_t counters_max = 4096;   // 64 worker threads, or some 50 venues
+inline constexpr std::size_t histograms_max = 256;  // three a thread
 inline constexpr std::size_t facts_max = 128;
 inline constexpr std::size_t degradations_max = 64;
 
@@ -112,10 +112,10 @@ static_assert(offsetof(TelemetryBlock, role) == 32);
 static_assert(offsetof(TelemetryBlock, version) == 64);
 static_assert(offsetof(TelemetryBlock, clock) == 128);
 static_assert(offsetof(TelemetryBlock, counter_names) == 512);
-static_assert(offsetof(TelemetryBlock, counter_values) == 33280);
-static_assert(offsetof(TelemetryBlock, facts) == 98816);
-static_assert(offsetof(TelemetryBlock, degradations) == 131584);
-static_assert(sizeof(TelemetryBlock) == 147968);
+static_assert(offsetof(TelemetryBlock, counter_values) == 262656);
+static_assert(offsetof(TelemetryBlock, facts) == 786944);
+static_assert(offsetof(TelemetryBlock, degradations) == 819712);
+static_assert(sizeof(TelemetryBlock) == 836096);
 
 // --- The writing side ---------------------------------------------------------------------------
 
