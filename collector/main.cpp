@@ -48,16 +48,10 @@ void print_processes(const collector::Config& config) {
 // What a start would find wrong, without creating anything.
 void check(const collector::Config& config) {
   const auto allowed = ipc::allowed_cpus();
-  const auto check_threads = [&](const ipc::ProcessSpec& process) {
-    for (const auto& thread : process.threads) {
-      if (thread.cpu == ipc::cpu_auto) continue;
-      if (std::find(allowed.begin(), allowed.end(), thread.cpu) != allowed.end()) continue;
-      fail(fmt::format("{}: {}: cpu = {}: this process may not use that core; allowed: {}",
-                       config.deployment.file, process.name, thread.cpu, ipc::cpu_list(allowed)));
-    }
-  };
-  for (const auto& process : config.deployment.collectors) check_threads(process);
-  for (const auto& process : config.deployment.workers) check_threads(process);
+  for (const auto& process : config.deployment.collectors)
+    ipc::check_placement(config.deployment, process, allowed);
+  for (const auto& process : config.deployment.workers)
+    ipc::check_placement(config.deployment, process, allowed);
   fmt::print("{}: good: instance {}, {} collector and {} worker process(es), {} venue table(s)\n",
              config.deployment.file, config.deployment.instance,
              config.deployment.collectors.size(), config.deployment.workers.size(),
@@ -72,6 +66,7 @@ bool told_to_stop(const sigset_t& signals) {
 }
 
 int serve(const collector::Config& config, const std::string& name) {
+  ipc::check_placement(config.deployment, config.deployment.collector(name), ipc::allowed_cpus());
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);

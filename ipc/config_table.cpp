@@ -178,8 +178,8 @@ toml::table parse_config_file(const std::string& path) {
     return toml::parse_file(path);
   } catch (const toml::parse_error& parse_error) {
     const auto& begin = parse_error.source().begin;
-    throw ConfigError(fmt::format("{}:{}:{}: not valid TOML: {}", path, begin.line, begin.column,
-                                  parse_error.description()));
+    throw ConfigError(fmt::format("{}:{}:{}: not valid TOML: {}; texts need quotes", path,
+                                  begin.line, begin.column, parse_error.description()));
   }
 }
 

@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <set>
+
+#include "ipc/placement.hpp"
 
 namespace ringside::ipc {
 namespace {
@@ -37,8 +40,8 @@ constexpr std::array collector_keys{
     KeyDoc{"name", "string", "required", "1 to 15 of a-z 0-9 - _", "Name of the process: --name."},
     KeyDoc{"threads", "array of tables", "[{ cpu = \"auto\" }]", "1 to 64", "One entry a thread."},
     KeyDoc{"state_dir", "string", "\"\"", "a directory",
-           "Keeps instrument ordinals and the generation; empty: beside the segments, lost with "
-           "them."},
+           "Keeps instrument ordinals and the generation; relative to this file; empty: beside the "
+           "segments, lost with them."},
 };
 constexpr std::array worker_keys{
     KeyDoc{"name", "string", "required", "1 to 15 of a-z 0-9 - _", "Name of the process: --name."},
@@ -118,7 +121,11 @@ ProcessSpec process_of(const toml::table& root, const std::string& path,
   if (process.threads.empty()) process.threads.push_back({});
   if (process.threads.size() > threads_per_process_max)
     table.fail("threads", "has more than 64 entries");
-  if (&section == &collector_section) process.state_dir = table.text("state_dir", "");
+  if (&section == &collector_section) {
+    process.state_dir = table.text("state_dir", "");
+    const auto base = std::filesystem::path(path).parent_path();
+    if (!process.state_dir.empty()) process.state_dir = (base / process.state_dir).string();
+  }
   if (&section == &worker_section) process.publish_first = table.boolean("publish_first", false);
   return process;
 }
@@ -204,6 +211,25 @@ Deployment deployment_of(const toml::table& root, const std::string& path) {
 
 Deployment load_deployment(const std::string& path) {
   return deployment_of(parse_config_file(path), path);
+}
+
+void check_placement(const Deployment& deployment, const ProcessSpec& process,
+                     std::span<const int> allowed) {
+  const auto nodes = static_cast<int>(node_count());
+  for (std::size_t i = 0; i < process.threads.size(); ++i) {
+    const auto [cpu, node] = process.threads[i];
+    const auto thread = process.thread_name(i);
+    if (cpu != cpu_auto && std::find(allowed.begin(), allowed.end(), cpu) == allowed.end()) {
+      throw ConfigError(fmt::format("{}: thread {}: cpu = {}: {}", deployment.file, thread, cpu,
+                                    core_refusal(cpu, allowed)));
+    }
+    if (node != node_auto && node >= nodes) {
+      throw ConfigError(
+          fmt::format("{}: thread {}: node = {}: this host has {} NUMA node(s), counted from 0; "
+                      "leave it out for the core's own",
+                      deployment.file, thread, node, nodes));
+    }
+  }
 }
 
 std::span<const SectionDoc> deployment_sections() { return sections; }

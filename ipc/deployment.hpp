@@ -66,6 +66,11 @@ struct Deployment {
 Deployment load_deployment(const std::string& path);
 Deployment deployment_of(const toml::table& root, const std::string& path);
 
+// Throws ConfigError for a core or node of `process` that this process cannot have, before anything
+// is created. `allowed`: ipc::allowed_cpus().
+void check_placement(const Deployment& deployment, const ProcessSpec& process,
+                     std::span<const int> allowed);
+
 // The sections read here, for CONFIG.md.
 std::span<const SectionDoc> deployment_sections();
 

@@ -45,18 +45,6 @@ std::vector<int> affinity_of(pid_t thread) {
   return {};
 }
 
-std::string refusal(int cpu, std::span<const int> allowed) {
-  const auto present = parse_cpu_list(kernel_text("/sys/devices/system/cpu/present"));
-  const std::string number = std::to_string(cpu);
-  const std::string advice = "; name one of " + cpu_list(allowed) + ", or cpu = \"auto\"";
-  if (!present.empty() && std::find(present.begin(), present.end(), cpu) == present.end()) {
-    return "core " + number + " does not exist, this host has " + cpu_list(present) + advice;
-  }
-  return "core " + number +
-         " is not one that this process may use (taskset, the cgroup's cpuset or isolcpus)" +
-         advice;
-}
-
 std::string limit_text(rlim_t limit) {
   return limit == RLIM_INFINITY ? std::string("unlimited") : byte_text(limit);
 }
@@ -115,9 +103,21 @@ int auto_cpu(std::size_t running_index, std::span<const int> allowed) {
   return allowed[running_index % allowed.size()];
 }
 
+std::string core_refusal(int cpu, std::span<const int> allowed) {
+  const auto present = parse_cpu_list(kernel_text("/sys/devices/system/cpu/present"));
+  const std::string number = std::to_string(cpu);
+  const std::string advice = "; name one of " + cpu_list(allowed) + ", or cpu = \"auto\"";
+  if (!present.empty() && std::find(present.begin(), present.end(), cpu) == present.end()) {
+    return "core " + number + " does not exist, this host has " + cpu_list(present) + advice;
+  }
+  return "core " + number +
+         " is not one that this process may use (taskset, the cgroup's cpuset or isolcpus)" +
+         advice;
+}
+
 PinResult pin_current_thread(int cpu, std::span<const int> allowed) {
   if (std::find(allowed.begin(), allowed.end(), cpu) == allowed.end()) {
-    return PinResult{-1, refusal(cpu, allowed)};
+    return PinResult{-1, core_refusal(cpu, allowed)};
   }
   const auto cpus = static_cast<std::size_t>(cpu) + 1;
   std::vector<unsigned long> words(CPU_ALLOC_SIZE(cpus) / sizeof(unsigned long));
@@ -250,6 +250,32 @@ std::vector<PlacementFact> scheduling_facts() {
           PlacementFact{"cores isolated", "",
                         first_line(kernel_text("/sys/devices/system/cpu/isolated")), ""},
           PlacementFact{"memlock limit", "", memlock_text(), ""}, cgroup_fact()};
+}
+
+PlacementFact memory_fact(std::string_view segment, const MemoryWanted& wanted,
+                          const MemoryGot& got, std::string detail) {
+  const auto pages = [](bool huge) { return std::string(huge ? "huge pages" : "small pages"); };
+  PlacementFact fact{std::string(segment), pages(wanted.huge_pages), pages(got.huge_pages),
+                     std::move(detail)};
+  if (wanted.node >= 0) {
+    const auto node = std::to_string(wanted.node);
+    fact.asked += ", node " + node;
+    const auto placed = page_placement(got.memory, wanted.node, got.page_bytes);
+    if (!placed) {
+      fact.applied += ", node unknown";
+    } else if (placed->elsewhere == 0) {
+      fact.applied += ", node " + node;
+    } else {
+      fact.applied += ", " + std::to_string(placed->elsewhere) + " of " +
+                      std::to_string(placed->looked_at) + " on node " +
+                      std::to_string(placed->elsewhere_node);
+    }
+  }
+  if (wanted.locked) {
+    fact.asked += ", locked";
+    fact.applied += got.locked ? ", locked" : ", not locked";
+  }
+  return fact;
 }
 
 }  // namespace ringside::ipc

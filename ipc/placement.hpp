@@ -30,6 +30,22 @@ struct PlacementFact {
   std::string detail;
 };
 
+// A segment's memory, as it was wanted and as it came.
+struct MemoryWanted {
+  bool huge_pages = false;
+  int node = -1;  // -1: any
+  bool locked = false;
+};
+struct MemoryGot {
+  std::span<const std::byte> memory;  // every page touched
+  std::size_t page_bytes = 0;
+  bool huge_pages = false;
+  bool locked = false;
+};
+// "small pages, node 0, locked"; the node is the one on which the kernel says the pages lie.
+PlacementFact memory_fact(std::string_view segment, const MemoryWanted& wanted,
+                          const MemoryGot& got, std::string detail);
+
 // --- Cores --------------------------------------------------------------------------------------
 
 // Cores this thread may use now (sched_getaffinity: taskset, cgroup cpuset, isolcpus), ascending.
@@ -52,6 +68,8 @@ struct PinResult {
 // own mask (which its children inherit) no longer tells.
 PinResult pin_current_thread(int cpu, std::span<const int> allowed);
 PinResult pin_current_thread(int cpu);  // allowed_cpus()
+// Why `cpu`, which is not one of `allowed`, cannot be had, and which can.
+std::string core_refusal(int cpu, std::span<const int> allowed);
 
 // As ps and top show it; cut at the kernel's 15 characters.
 void name_current_thread(std::string_view name);

@@ -164,7 +164,9 @@ void reserve(Backing& backing, const std::string& path, std::uint64_t bytes,
 void open_new(Backing& backing, const std::string& path, const SegmentSpec& spec) {
   backing.file = FileDescriptor(
       ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));  // NOLINT
-  if (!backing.file.open()) fail(errno, "cannot create " + path);
+  if (!backing.file.open()) {
+    fail(errno, "cannot create " + path + "; run as the owner of its directory");
+  }
   if (!take_writer_lock(backing.file.get())) fail(errno, "cannot lock " + path);
   set_access(backing.file.get(), path, spec.group, 0640);
 }
@@ -278,7 +280,8 @@ void store_magic(Segment& segment) {
 void make_directory(const std::string& path, ::mode_t mode, const std::string& group) {
   if (::mkdir(path.c_str(), 0700) != 0) {
     if (errno == EEXIST) return;
-    fail(errno, "cannot create directory " + path);
+    fail(errno, "cannot create directory " + path +
+                    "; run as a user who may write there, or set RINGSIDE_SHM_ROOT");
   }
   const FileDescriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   // Gone again: an ending process found it empty. The caller starts over.

@@ -32,29 +32,6 @@ struct Arguments {
   bool check = false;
 };
 
-// A core or node that does not exist is said before anything is created.
-void check_placement(const ipc::Deployment& deployment, const ipc::ProcessSpec& process,
-                     const std::vector<int>& allowed) {
-  const auto nodes = static_cast<int>(ipc::node_count());
-  for (std::size_t i = 0; i < process.threads.size(); ++i) {
-    const ipc::ThreadPlacement& placement = process.threads[i];
-    const bool cpu_known =
-        placement.cpu == ipc::cpu_auto ||
-        std::find(allowed.begin(), allowed.end(), placement.cpu) != allowed.end();
-    if (!cpu_known) {
-      throw ipc::ConfigError(fmt::format(
-          "{}: thread {}: cpu = {}: this process may use cores {}; name one of them, or \"auto\"",
-          deployment.file, process.thread_name(i), placement.cpu, ipc::cpu_list(allowed)));
-    }
-    if (placement.node != ipc::node_auto && placement.node >= nodes) {
-      throw ipc::ConfigError(fmt::format(
-          "{}: thread {}: node = {}: this host has {} NUMA node(s), counted from 0; leave it out "
-          "for the core's own",
-          deployment.file, process.thread_name(i), placement.node, nodes));
-    }
-  }
-}
-
 void say_degradations(const ipc::Telemetry& telemetry, std::size_t& said) {
   const auto lines = ipc::TelemetryReader(telemetry.segment()).degradations();
   for (; said < lines.size(); ++said) std::fprintf(stderr, "%s\n", lines[said].line.c_str());
@@ -148,7 +125,7 @@ bool signalled(const sigset_t& set) {
 int run(const Arguments& arguments) {
   const ipc::Deployment deployment = ipc::load_deployment(arguments.config);
   const ipc::ProcessSpec& process = deployment.worker(arguments.name);
-  check_placement(deployment, process, ipc::allowed_cpus());
+  ipc::check_placement(deployment, process, ipc::allowed_cpus());
   if (arguments.check) {
     std::printf("%s: worker %s: %zu thread(s): good\n", arguments.config.c_str(),
                 process.name.c_str(), process.threads.size());

@@ -74,27 +74,35 @@ ipc::SegmentSpec WorkerThread::placed(ipc::SegmentSpec spec, const char* kind, b
   spec.name = fmt::format("{}.{}", kind, options_.name);
   if (huge) spec.huge_dir = memory.huge_pages;
   spec.group = memory.group;
-  const int node =
-      options_.placement.node != ipc::node_auto ? options_.placement.node : ipc::node_of_cpu(cpu());
-  ipc::Telemetry* telemetry = &options_.telemetry;
-  spec.before_touch = [telemetry, node, name = spec.name](std::span<std::byte> mapped) {
-    if (const auto lost = ipc::bind_to_node(mapped, node, name)) telemetry->degradation(*lost);
-  };
-  if (memory.lock) {
-    spec.after_touch = [telemetry, name = spec.name](std::span<std::byte> mapped) {
-      if (const auto lost = ipc::lock_memory(mapped, name)) telemetry->degradation(*lost);
-    };
-  }
   return spec;
 }
 
-ipc::Segment WorkerThread::create(const ipc::SegmentSpec& spec,
-                                  const ipc::SegmentFill& fill) const {
+int WorkerThread::node() const {
+  return options_.placement.node != ipc::node_auto ? options_.placement.node
+                                                   : ipc::node_of_cpu(cpu());
+}
+
+ipc::Segment WorkerThread::create(ipc::SegmentSpec spec, const ipc::SegmentFill& fill) const {
+  ipc::Telemetry& telemetry = options_.telemetry;
+  const bool lock = options_.deployment.memory.lock;
+  bool locked = false;
+  spec.before_touch = [&](std::span<std::byte> mapped) {
+    if (const auto lost = ipc::bind_to_node(mapped, node(), spec.name))
+      telemetry.degradation(*lost);
+  };
+  spec.after_touch = [&](std::span<std::byte> mapped) {
+    if (!lock) return;
+    const auto lost = ipc::lock_memory(mapped, spec.name);
+    locked = !lost;
+    if (lost) telemetry.degradation(*lost);
+  };
   ipc::Segment segment = ipc::create_segment(spec, fill);
-  if (!segment.degradation().empty()) options_.telemetry.degradation({segment.degradation()});
-  options_.telemetry.fact({spec.name, spec.huge_dir.empty() ? "small pages" : "huge pages",
-                           segment.geometry().huge_pages() ? "huge pages" : "small pages",
-                           fmt::format("{} items", spec.item_count)});
+  if (!segment.degradation().empty()) telemetry.degradation({segment.degradation()});
+  const auto& geometry = segment.geometry();
+  telemetry.fact(
+      ipc::memory_fact(spec.name, {!spec.huge_dir.empty(), node(), lock},
+                       {segment.data(), geometry.page_bytes, geometry.huge_pages(), locked},
+                       fmt::format("{} items", spec.item_count)));
   return segment;
 }
 

@@ -65,9 +65,9 @@ class WorkerThread {
 
  private:
   [[nodiscard]] int cpu() const;
+  [[nodiscard]] int node() const;  // of its memory; -1: any
   [[nodiscard]] ipc::SegmentSpec placed(ipc::SegmentSpec spec, const char* kind, bool huge) const;
-  [[nodiscard]] ipc::Segment create(const ipc::SegmentSpec& spec,
-                                    const ipc::SegmentFill& fill = {}) const;
+  [[nodiscard]] ipc::Segment create(ipc::SegmentSpec spec, const ipc::SegmentFill& fill = {}) const;
   [[nodiscard]] WorkerOptions worker_options() const;
   void make_counters();
   void place();

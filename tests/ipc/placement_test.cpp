@@ -97,6 +97,27 @@ TEST_F(Pages, BoundBeforeTheirFirstTouchLieOnTheirNode) {
   EXPECT_EQ(placement->elsewhere, 0U);
 }
 
+TEST_F(Pages, AreToldAsWantedAndAsTheyCame) {
+  const int node = node_of_cpu(allowed_cpus().at(0));
+  const auto degraded = bind_to_node(memory_, node, "pages");
+  std::fill(memory_.begin(), memory_.end(), std::byte{1});
+  const auto page_bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  auto fact = memory_fact("books.w0.0", {true, -1, true}, {memory_, page_bytes, false, false}, "x");
+  EXPECT_EQ(fact.key, "books.w0.0");
+  EXPECT_EQ(fact.asked, "huge pages, locked");
+  EXPECT_EQ(fact.applied, "small pages, not locked");
+  EXPECT_EQ(fact.detail, "x");
+  if (degraded || !page_placement(memory_, node, page_bytes))
+    GTEST_SKIP() << "this kernel or container does not say where pages lie";
+  const auto here = ", node " + std::to_string(node);
+  fact = memory_fact("books.w0.0", {false, node, false}, {memory_, page_bytes, false, true}, "");
+  EXPECT_EQ(fact.asked, "small pages" + here);
+  EXPECT_EQ(fact.applied, "small pages" + here);
+  // Elsewhere than wanted: as many as there are, and where.
+  fact = memory_fact("books.w0.0", {false, node + 1, true}, {memory_, page_bytes, false, true}, "");
+  EXPECT_EQ(fact.applied, "small pages, 256 of 256 on node " + std::to_string(node) + ", locked");
+}
+
 TEST_F(Pages, NotTouchedYetAreAbsent) {
   const auto placement = page_placement(memory_, 0, 4096);
   if (!placement) GTEST_SKIP() << "this kernel or container does not say";

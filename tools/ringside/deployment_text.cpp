@@ -157,9 +157,10 @@ std::string placement_text(const DeploymentStat& stat) {
   for (const auto& process : stat.processes) {
     for (const auto& fact : process.placement) {
       if (text.empty()) {
-        text = fmt::format("\n{:<9}{:<25}{:<17}{}\n", "process", "placement", "asked", "applied");
+        text =
+            fmt::format("\n{:<7} {:<17} {:<19} {}\n", "process", "placement", "asked", "applied");
       }
-      text += fmt::format("{:<9}{:<25}{:<17}{}{}\n", process.name, fact.key, fact.asked,
+      text += fmt::format("{:<7} {:<17} {:<19} {}{}\n", process.name, fact.key, fact.asked,
                           fact.applied, fact.detail.empty() ? "" : " (" + fact.detail + ")");
     }
   }
