@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <random>
 
 #include "ipc/check.hpp"
@@ -37,26 +36,6 @@ std::size_t first_running_index(const ipc::Deployment& deployment, std::string_v
   return index;
 }
 
-std::string_view remedy_of(net::CloseReason reason) {
-  switch (reason) {
-    case net::CloseReason::ResolveFailed:
-    case net::CloseReason::ResolveTimeout:
-      return "; check the host name and this host's resolver";
-    case net::CloseReason::ConnectFailed:
-    case net::CloseReason::ConnectTimeout:
-      return "; check the address and port, and that a server listens there";
-    case net::CloseReason::TlsCertificateRefused:
-      return "; check tls_ca, the host name and this host's date";
-    case net::CloseReason::TlsHandshakeFailed:
-      return "; check that the port speaks TLS (wss), else use ws";
-    case net::CloseReason::UpgradeRefused:
-    case net::CloseReason::UpgradeInvalid:
-      return "; check the path of the websocket address";
-    default:
-      return "";
-  }
-}
-
 }  // namespace
 
 CollectorProcess::CollectorProcess(const Config& config, std::string name)
@@ -65,7 +44,8 @@ CollectorProcess::CollectorProcess(const Config& config, std::string name)
       spec_(config.deployment.collector(name_)),
       number_(config.deployment.collector_number(name_)),
       telemetry_(telemetry_of(config.deployment, spec_)),
-      registry_(state_directory(config.deployment, spec_), name_, number_) {
+      registry_(state_directory(config.deployment, spec_), name_, number_),
+      notice_lines_(config) {
   const auto& deployment = config_.deployment;
   auto catalogue = ipc::catalogue_spec(deployment.memory.instruments_max);
   catalogue.instance = deployment.instance;
@@ -96,6 +76,7 @@ void CollectorProcess::add_venue(const VenueConfig& venue) {
       venue, {}, registry_.generation() & 0xffffu, std::random_device{}()};
   for (const auto& symbol : venue.instruments) {
     const auto id = registry_.id_of(venue.name, symbol);
+    notice_lines_.know(id, symbol);
     const auto& worker =
         venue.worker.empty() ? workers[id.ordinal() % workers.size()] : venue.worker;
     const auto share = venue.instruments_per_connection;
@@ -148,37 +129,16 @@ std::vector<std::string> CollectorProcess::degradations() const {
   return lines;
 }
 
-void CollectorProcess::print(const Notice& notice) {
-  const std::string venue = notice.venue.data();
-  auto& last = last_closes_[{venue, notice.connection}];
-  if (notice.what == Notice::What::Opened) {
-    fmt::print(stderr, "ringside-collector {}: {} connection {} is open\n", name_, venue,
-               notice.connection);
-    last = {};
-    return;
-  }
-  last.times = last.reason == notice.reason ? last.times + 1 : 1;
-  last.reason = notice.reason;
-  if (!std::has_single_bit(last.times)) return;
-  const auto found = std::find_if(config_.venues.begin(), config_.venues.end(),
-                                  [&](const VenueConfig& entry) { return entry.name == venue; });
-  fmt::print(stderr, "ringside-collector {}: {} connection {} to {}: {}{}{}{}{}\n", name_, venue,
-             notice.connection, found == config_.venues.end() ? "?" : found->websocket,
-             net::name_of(notice.reason),
-             notice.detail[0] == '\0' ? "" : fmt::format(": {}", notice.detail.data()),
-             remedy_of(notice.reason),
-             last.times == 1 ? "" : fmt::format(" (for the {}th time; retrying)", last.times),
-             last.times == 1 ? "; retrying" : "");
-}
-
 void CollectorProcess::on_tick() {
   const auto now = ipc::now_ticks();
   telemetry_.on_tick(now);
   catalogue_segment_.beat(now);
   Notice notice;
   for (auto& running : threads_) {
-    while (running->thread->notices().take(notice)) print(notice);
+    while (running->thread->notices().take(notice)) notice_lines_.take(notice);
   }
+  for (const auto& line : notice_lines_.lines())
+    fmt::print(stderr, "ringside-collector {}: {}\n", name_, line);
 }
 
 }  // namespace ringside::collector

@@ -7,7 +7,6 @@
 
 #include <atomic>
 #include <exception>
-#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -16,6 +15,7 @@
 #include "collector/collector_thread.hpp"
 #include "collector/config.hpp"
 #include "collector/instrument_registry.hpp"
+#include "collector/notice_lines.hpp"
 #include "ipc/catalogue.hpp"
 #include "ipc/telemetry.hpp"
 
@@ -45,7 +45,6 @@ class CollectorProcess {
     std::atomic<bool> failed{false};  // P1 release by the thread; C1 acquire by the main thread
   };
   void add_venue(const VenueConfig& venue);
-  void print(const Notice& notice);
 
   const Config& config_;
   std::string name_;
@@ -56,12 +55,7 @@ class CollectorProcess {
   ipc::Segment catalogue_segment_;
   std::unique_ptr<ipc::CatalogueWriter> catalogue_;
   std::vector<std::unique_ptr<Running>> threads_;
-  // How a connection ended last, and how often in a row: said again only as often doubles.
-  struct LastClose {
-    net::CloseReason reason = net::CloseReason::None;
-    std::uint64_t times = 0;
-  };
-  std::map<std::pair<std::string, std::uint32_t>, LastClose> last_closes_;
+  NoticeLines notice_lines_;
   std::atomic<bool> stop_{false};  // a flag: nothing is read because of it
 };
 

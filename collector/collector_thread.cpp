@@ -68,18 +68,21 @@ void CollectorThread::make_links() {
       if (const auto lost = ipc::bind_to_node(memory, node, link->ring_name))
         options_.telemetry.degradation(*lost);
     };
+    bool locked = false;
     spec.after_touch = [&](std::span<std::byte> memory) {
       if (!deployment.memory.lock) return;
-      if (const auto lost = ipc::lock_memory(memory, link->ring_name))
-        options_.telemetry.degradation(*lost);
+      const auto lost = ipc::lock_memory(memory, link->ring_name);
+      locked = !lost;
+      if (lost) options_.telemetry.degradation(*lost);
     };
     link->ring = ipc::create_segment(spec);
     if (!link->ring.degradation().empty())
       options_.telemetry.degradation({link->ring.degradation()});
-    options_.telemetry.fact({link->ring_name,
-                             deployment.memory.huge_pages.empty() ? "small pages" : "huge pages",
-                             link->ring.geometry().huge_pages() ? "huge pages" : "small pages",
-                             fmt::format("{} slots, node {}", deployment.memory.spsc_slots, node)});
+    const auto& geometry = link->ring.geometry();
+    options_.telemetry.fact(
+        ipc::memory_fact(link->ring_name, {!spec.huge_dir.empty(), node, deployment.memory.lock},
+                         {link->ring.data(), geometry.page_bytes, geometry.huge_pages(), locked},
+                         fmt::format("{} slots", deployment.memory.spsc_slots)));
     link->writer = ipc::SpscWriter(link->ring);
     records_.add_ring(link->writer);
     links_.push_back(std::move(link));
@@ -96,7 +99,7 @@ RingIndex CollectorThread::ring_of(const std::string& worker) const {
 
 void CollectorThread::add_venue(VenueSession::Options options) {
   for (const auto& instrument : options.instruments)
-    owners_.push_back({instrument.id, plans_.size()});
+    owners_.push_back({instrument.id, instrument.record, plans_.size()});
   plans_.push_back(std::move(options));
 }
 
@@ -204,6 +207,7 @@ void CollectorThread::tick() noexcept {
   }
   for (auto& session : sessions_) session->on_tick();
   publish();
+  if (failure_changes_ != records_.failure_changes()) tell_failures();
   if (now_ns < next_counters_ns_) return;
   next_counters_ns_ = now_ns + counters_period_ns;
   copy_counters();
@@ -228,6 +232,22 @@ void CollectorThread::look_for_worker(WorkerLink& link, std::int64_t now_ns) noe
   link.cursor = {};
   link.cursor_segment = std::move(found);
   link.cursor = ipc::CursorReader(link.cursor_segment);
+}
+
+// Once for each cause: what is tried again and again fails again and again.
+void CollectorThread::tell_failures() noexcept {
+  failure_changes_ = records_.failure_changes();
+  for (auto& owner : owners_) {
+    const auto cause = records_.failure_of(owner.record);
+    if (cause == Cause::None || cause == owner.told) continue;
+    owner.told = cause;
+    Notice notice;
+    notice.what = Notice::What::InstrumentFailed;
+    notice.cause = cause;
+    notice.instrument = owner.instrument;
+    notice.line = sessions_[owner.session]->line();
+    notices_.post(notice);
+  }
 }
 
 void CollectorThread::take_requests(WorkerLink& link) noexcept {

@@ -80,13 +80,16 @@ class CollectorThread {
   void look_for_worker(WorkerLink& link, std::int64_t now_ns) noexcept;
   void take_requests(WorkerLink& link) noexcept;
   void copy_counters() noexcept;
+  void tell_failures() noexcept;
 
   Options options_;
   RecordWriter records_;
   std::vector<std::unique_ptr<WorkerLink>> links_;
   struct Owner {
     InstrumentId instrument;
+    InstrumentIndex record = 0;
     std::size_t session = 0;
+    Cause told = Cause::None;  // why it is failed
   };
   std::vector<VenueSession::Options> plans_;  // until run() makes sessions of them
   std::vector<Owner> owners_;
@@ -97,7 +100,8 @@ class CollectorThread {
   std::vector<ipc::Counter> counters_;  // in the order of make_counters()
   std::int64_t next_tick_ns_ = 0;
   std::int64_t next_counters_ns_ = 0;
-  std::atomic<bool> ready_{false};  // P1 release by run(): pairs with C1
+  std::uint64_t failure_changes_ = 0;  // told
+  std::atomic<bool> ready_{false};     // P1 release by run(): pairs with C1
 };
 
 }  // namespace ringside::collector

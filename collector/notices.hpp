@@ -1,5 +1,5 @@
-// What happened to a connection, from the collector thread to the main thread, which prints it. A
-// pinned thread formats and prints nothing itself.
+// What happened to a connection or an instrument, from the collector thread to the main thread,
+// which prints it. A pinned thread formats and prints nothing itself.
 //
 // Threads: post() from the collector thread, take() from one other. Bounded by: notices_max
 // waiting; one more is dropped and counted.
@@ -16,36 +16,40 @@
 #include <string_view>
 
 #include "net/close_reason.hpp"
+#include "ringside/instrument.hpp"
+#include "ringside/state.hpp"
 
 namespace ringside::collector {
 
 inline constexpr std::size_t notices_max = 64;
 
 struct Notice {
-  enum class What : std::uint8_t { Opened, Closed };
+  enum class What : std::uint8_t {
+    Opened,
+    Closed,
+    RequestFailed,     // the first REST request in a row that got no answer
+    InstrumentFailed,  // `instrument`, for `cause`
+  };
   What what = What::Opened;
   net::CloseReason reason = net::CloseReason::None;
   std::uint16_t code = 0;  // of the Close frame
   std::uint32_t connection = 0;
-  std::array<char, 24> venue{};
+  Cause cause = Cause::None;
+  InstrumentId instrument;
+  int line = 0;  // of the [[venue]] table in the file
   std::array<char, 200> detail{};
 };
 
 class Notices {
  public:
-  struct Words {
-    std::string_view venue;
-    std::string_view detail;
-  };
-  void post(Notice notice, Words words) noexcept {
+  void post(Notice notice, std::string_view detail = {}) noexcept {
     const auto posted = posted_.load(std::memory_order_relaxed);  // owner: only this thread writes
     if (posted - taken_.load(std::memory_order_acquire) == notices_max) {  // P2: pairs with C2
       // owner: only this thread writes
       dropped_.store(dropped_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
       return;
     }
-    words.venue.copy(notice.venue.data(), notice.venue.size() - 1);
-    words.detail.copy(notice.detail.data(), notice.detail.size() - 1);
+    detail.copy(notice.detail.data(), notice.detail.size() - 1);
     notices_[posted % notices_max] = notice;
     posted_.store(posted + 1, std::memory_order_release);  // P1: pairs with C1
   }

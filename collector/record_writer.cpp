@@ -177,6 +177,13 @@ void RecordWriter::write_bbo(InstrumentIndex instrument, std::uint32_t epoch, co
   commit(instrument);
 }
 
+Cause RecordWriter::failure_of(InstrumentIndex index) const noexcept {
+  const Record& status = instruments_[index].status;
+  const bool failed =
+      status.kind == Kind::Status && status.quantity == static_cast<std::int64_t>(State::Failed);
+  return failed ? status.cause() : Cause::None;
+}
+
 void RecordWriter::write_status(InstrumentIndex index, std::uint32_t epoch, State state,
                                 Cause cause, const Origin& origin) noexcept {
   Record record = record_of(index, Kind::Status, epoch, origin);
@@ -184,8 +191,10 @@ void RecordWriter::write_status(InstrumentIndex index, std::uint32_t epoch, Stat
   record.quantity = static_cast<std::int64_t>(state);
   auto& instrument = instruments_[index];
   auto& ring = rings_[instrument.ring];
+  const Cause failure = failure_of(index);
   instrument.status = record;
   instrument.status_due = true;
+  if (failure_of(index) != failure) ++failure_changes_;
   // A state is no part of what must be continuous, but it must not overtake its loss.
   ipc::Slot* const slot = instrument.loss_due ? nullptr : ring.writer->claim(1);
   if (slot == nullptr) {

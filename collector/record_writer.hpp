@@ -95,6 +95,10 @@ class RecordWriter {
     return rings_[ring].touched || !rings_[ring].lost.empty();
   }
   [[nodiscard]] const RecordCounters& counters() const noexcept { return counters_; }
+  // Why `instrument` is Failed, as it was said last; None: it is not.
+  [[nodiscard]] Cause failure_of(InstrumentIndex instrument) const noexcept;
+  // Moves with each change of one of these.
+  [[nodiscard]] std::uint64_t failure_changes() const noexcept { return failure_changes_; }
 
  private:
   struct Ring {
@@ -127,6 +131,7 @@ class RecordWriter {
   std::vector<Instrument> instruments_;
   std::size_t instruments_max_;
   RecordCounters counters_;
+  std::uint64_t failure_changes_ = 0;
 };
 
 }  // namespace ringside::collector

@@ -47,8 +47,15 @@ void RestLine::on_response(void* context, const net::HttpResponse& response) noe
   if (line.stopping_) return;
   const bool good = response.error == net::HttpError::None;
   ++(good ? line.counters_.answers : line.counters_.failures);
-  line.on_answer_(line.context_, {client.request_id, good ? response.status : 0,
-                                  good ? response.body : std::string_view{}, response.received});
+  RestAnswer answer{client.request_id, 0, {}, response.received, response.close_reason,
+                    response.detail};
+  if (good) {
+    answer.status = response.status;
+    answer.body = response.body;
+  } else if (answer.detail.empty() && answer.reason == net::CloseReason::None) {
+    answer.detail = net::name_of(response.error);
+  }
+  line.on_answer_(line.context_, answer);
   line.begin_next();
 }
 

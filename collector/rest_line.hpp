@@ -27,6 +27,9 @@ struct RestAnswer {
   int status = 0;  // 0: none came
   std::string_view body;
   Ticks received;
+  // Where none came. Valid during the call.
+  net::CloseReason reason = net::CloseReason::None;  // None: it is the detail's alone
+  std::string_view detail;
 };
 
 struct RestCounters {

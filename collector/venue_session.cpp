@@ -89,10 +89,11 @@ void VenueSession::on_open(void* context) noexcept {
   auto& session = connection.session;
   ++session.counters_.opened;
   connection.opened_ns = session.loop_.steady_ns();
-  connection.announced = true;
+  connection.said_closed = false;
   Notice notice;
   notice.connection = connection.index;
-  session.hooks_.notices->post(notice, {session.venue_.name, {}});
+  notice.line = session.venue_.line;
+  session.hooks_.notices->post(notice);
   session.adapter_->on_open(connection.index, session.now(session.loop_.now()));
   session.hooks_.on_batch_end(session.hooks_.context);
 }
@@ -116,8 +117,8 @@ void VenueSession::on_close(void* context, net::CloseReason reason, std::uint16_
   auto& connection = *static_cast<Connection*>(context);
   auto& session = connection.session;
   ++session.counters_.closed[static_cast<std::size_t>(reason)];
-  if (connection.announced) {
-    connection.announced = false;
+  if (!connection.said_closed) {
+    connection.said_closed = true;
     session.adapter_->on_close(connection.index, session.now(session.loop_.now()));
     session.hooks_.on_batch_end(session.hooks_.context);
   }
@@ -127,7 +128,8 @@ void VenueSession::on_close(void* context, net::CloseReason reason, std::uint16_
   notice.reason = reason;
   notice.code = code;
   notice.connection = connection.index;
-  session.hooks_.notices->post(notice, {session.venue_.name, detail});
+  notice.line = session.venue_.line;
+  session.hooks_.notices->post(notice, detail);
   const auto steady_ns = session.loop_.steady_ns();
   if (connection.opened_ns != 0 && steady_ns - connection.opened_ns > proven_connection_ns)
     connection.backoff.reset();
@@ -140,6 +142,14 @@ void VenueSession::on_close(void* context, net::CloseReason reason, std::uint16_
 void VenueSession::on_answer(void* context, const RestAnswer& answer) noexcept {
   auto& session = *static_cast<VenueSession*>(context);
   const auto ticks = answer.status == 0 ? session.loop_.now() : answer.received;
+  if (answer.status == 0 && !session.rest_failing_) {
+    Notice notice;
+    notice.what = Notice::What::RequestFailed;
+    notice.reason = answer.reason;
+    notice.line = session.venue_.line;
+    session.hooks_.notices->post(notice, answer.detail);
+  }
+  session.rest_failing_ = answer.status == 0;
   session.adapter_->on_response(answer.request_id, answer.status, answer.body, session.now(ticks));
   session.hooks_.on_batch_end(session.hooks_.context);
 }

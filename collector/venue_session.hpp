@@ -62,6 +62,7 @@ class VenueSession final : public AdapterHost {
 
   [[nodiscard]] Adapter& adapter() noexcept { return *adapter_; }
   [[nodiscard]] const std::string& venue() const noexcept { return venue_.name; }
+  [[nodiscard]] int line() const noexcept { return venue_.line; }  // of its table in the file
   [[nodiscard]] const ConnectionCounters& connection_counters() const noexcept { return counters_; }
 
   [[nodiscard]] RestCounters rest_counters() const noexcept {
@@ -81,7 +82,7 @@ class VenueSession final : public AdapterHost {
     net::Backoff backoff;
     net::Timer retry;
     std::int64_t opened_ns = 0;
-    bool announced = false;  // the adapter knows it is open
+    bool said_closed = false;  // the adapter knows: also of one that never opened
     std::unique_ptr<net::WebSocketClient> client;
   };
   static void on_open(void* context) noexcept;
@@ -103,6 +104,7 @@ class VenueSession final : public AdapterHost {
   std::unique_ptr<Adapter> adapter_;
   std::vector<std::unique_ptr<Connection>> connections_;
   ConnectionCounters counters_;
+  bool rest_failing_ = false;  // the newest request got no answer
   bool stopping_ = false;
 };
 

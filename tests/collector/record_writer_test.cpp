@@ -184,6 +184,18 @@ TEST_F(Writing, TradesBbosAndStatesArriveWhole) {
   EXPECT_EQ(seen[2].record.quantity, static_cast<std::int64_t>(State::Gap));
 }
 
+TEST_F(Writing, AFailureIsRememberedUntilTheStateIsAnother) {
+  EXPECT_EQ(writer_.failure_of(first_), Cause::None);
+  writer_.write_status(first_, 1, State::Failed, Cause::UnknownSymbol, origin);
+  writer_.write_status(first_, 1, State::Failed, Cause::UnknownSymbol, origin);
+  EXPECT_EQ(writer_.failure_of(first_), Cause::UnknownSymbol);
+  EXPECT_EQ(writer_.failure_of(second_), Cause::None);
+  EXPECT_EQ(writer_.failure_changes(), 1U);
+  writer_.write_status(first_, 1, State::Syncing, Cause::Starting, origin);
+  EXPECT_EQ(writer_.failure_of(first_), Cause::None);
+  EXPECT_EQ(writer_.failure_changes(), 2U);
+}
+
 TEST_F(WritingToATinyRing, AFullRingRaisesDropsAtOnceAndNamesTheLossWhenThereIsRoom) {
   writer_.write_terms(first_, 5, terms, origin);
   fill();

@@ -1,0 +1,117 @@
+#include "collector/notice_lines.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace ringside::collector {
+namespace {
+
+constexpr std::uint32_t never_opened = ~std::uint32_t{0};
+
+std::string_view remedy_of(net::CloseReason reason) {
+  switch (reason) {
+    case net::CloseReason::ResolveFailed:
+    case net::CloseReason::ResolveTimeout:
+      return "; check the host name and this host's resolver";
+    case net::CloseReason::ConnectFailed:
+    case net::CloseReason::ConnectTimeout:
+      return "; check the address and port, and that a server listens there";
+    case net::CloseReason::TlsCertificateRefused:
+      return "; check tls_ca, the host name and this host's date";
+    case net::CloseReason::TlsHandshakeFailed:
+      return "; check that the port speaks TLS, else use ws:// (http://)";
+    case net::CloseReason::UpgradeRefused:
+    case net::CloseReason::UpgradeInvalid:
+      return "; check the path of the websocket address";
+    default:
+      return "";
+  }
+}
+
+std::string what_happened(const Notice& notice) {
+  const std::string_view detail = notice.detail.data();
+  if (notice.reason == net::CloseReason::None) return std::string(detail);
+  return fmt::format("{}{}{}{}", net::name_of(notice.reason), detail.empty() ? "" : ": ", detail,
+                     remedy_of(notice.reason));
+}
+
+bool is_power_of_ten(std::uint64_t number) {
+  while (number >= 10 && number % 10 == 0) number /= 10;
+  return number == 1;
+}
+
+}  // namespace
+
+const VenueConfig* NoticeLines::venue_at(int line) const {
+  const auto found = std::find_if(config_.venues.begin(), config_.venues.end(),
+                                  [&](const VenueConfig& venue) { return venue.line == line; });
+  return found == config_.venues.end() ? nullptr : &*found;
+}
+
+void NoticeLines::take(const Notice& notice) {
+  const auto* const venue = venue_at(notice.line);
+  if (venue == nullptr) return;
+  switch (notice.what) {
+    case Notice::What::Opened:
+      lines_.push_back(fmt::format("{} connection {} is open", venue->name, notice.connection));
+      opened_[{notice.line, notice.connection}] = true;
+      closes_.erase({notice.line, notice.connection});
+      return;
+    case Notice::What::Closed:
+      return take_close(notice, *venue);
+    case Notice::What::RequestFailed:
+      lines_.push_back(fmt::format("{} requests to {}: {}; retrying", venue->name, venue->rest,
+                                   what_happened(notice)));
+      return;
+    case Notice::What::InstrumentFailed:
+      const auto symbol = symbols_.find(notice.instrument.value);
+      failed_[{notice.line, notice.cause}].push_back(symbol == symbols_.end() ? "?"
+                                                                              : symbol->second);
+      return;
+  }
+}
+
+void NoticeLines::take_close(const Notice& notice, const VenueConfig& venue) {
+  const bool opened = opened_.contains({notice.line, notice.connection});
+  auto& last = closes_[{notice.line, opened ? notice.connection : never_opened}];
+  last.times = last.reason == notice.reason ? last.times + 1 : 1;
+  last.reason = notice.reason;
+  if (!is_power_of_ten(last.times)) return;
+  lines_.push_back(
+      fmt::format("{} connection {} to {}: {}; retrying{}", venue.name, notice.connection,
+                  venue.websocket, what_happened(notice),
+                  last.times == 1 ? "" : fmt::format(" ({} times in a row now)", last.times)));
+}
+
+std::string NoticeLines::failed_line(const VenueConfig& venue, Cause cause,
+                                     const std::vector<std::string>& symbols) const {
+  std::string named;
+  for (std::size_t i = 0; i < std::min(symbols.size(), failed_named_max); ++i) {
+    named += fmt::format("{}'{}'", i == 0 ? "" : ", ", symbols[i]);
+  }
+  if (symbols.size() > failed_named_max) {
+    named += fmt::format(" and {} more", symbols.size() - failed_named_max);
+  }
+  const auto where = fmt::format("{}:{}", config_.deployment.file, venue.line);
+  if (cause == Cause::UnknownSymbol) {
+    return fmt::format("{} does not list {}; use the venue's own spelling in instruments ({})",
+                       venue.name, named, where);
+  }
+  if (cause == Cause::SubscriptionRefused) {
+    return fmt::format("{} refuses the subscription of {}; check spelling, channels and depth ({})",
+                       venue.name, named, where);
+  }
+  return fmt::format("{} {} failed: {}; tried again from time to time; see ringside stat",
+                     venue.name, named, name_of(cause));
+}
+
+std::vector<std::string> NoticeLines::lines() {
+  for (const auto& [place, symbols] : failed_) {
+    lines_.push_back(failed_line(*venue_at(place.first), place.second, symbols));
+  }
+  failed_.clear();
+  return std::exchange(lines_, {});
+}
+
+}  // namespace ringside::collector
