@@ -196,12 +196,14 @@ std::vector<std::string> processes_with_environment(const std::string& entry) {
   return found;
 }
 
-Finished run(const Scratch& scratch, std::vector<std::string> arguments, milliseconds deadline) {
+Finished run(const Scratch& scratch, std::vector<std::string> arguments, milliseconds deadline,
+             std::vector<std::pair<std::string, std::string>> environment) {
   const auto error_file = scratch.path("stderr");
   std::filesystem::remove(error_file);
   ProcessOptions options;
   options.arguments = std::move(arguments);
-  options.environment = {{"RINGSIDE_SHM_ROOT", scratch.shm_root()}};
+  options.environment = std::move(environment);
+  options.environment.emplace_back("RINGSIDE_SHM_ROOT", scratch.shm_root());
   options.error_file = error_file;
   Process process(options);
   Finished finished;

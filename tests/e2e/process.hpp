@@ -80,6 +80,7 @@ struct Finished {
 
 // Runs a program of the build to its end.
 Finished run(const Scratch& scratch, std::vector<std::string> arguments,
-             milliseconds deadline = milliseconds(60'000));
+             milliseconds deadline = milliseconds(60'000),
+             std::vector<std::pair<std::string, std::string>> environment = {});
 
 }  // namespace ringside::e2e
