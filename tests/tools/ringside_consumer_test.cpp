@@ -305,8 +305,31 @@ TEST_F(ConsumerTest, NewEpochReplacesTheBookEvenIfItsNumberIsSmaller) {
   // One more of the same epoch, as late joiners get it.
   EXPECT_EQ(load(3, {Price{2}, Quantity{9}}), BookStep::Snapshot);
   EXPECT_EQ(book.book().level(Side::Bid, 0), (Level{Price{2}, Quantity{9}}));
+  EXPECT_TRUE(book.valid());
   book.invalidate();
   EXPECT_FALSE(book.valid());
+}
+
+TEST_F(ConsumerTest, ABookIsNotValidBetweenTheRecordsOfOneMessage) {
+  FullBook book;
+  const auto buffer = std::make_unique<ipc::RecordBuffer>();
+  const auto take = [&](Kind kind, std::uint8_t flags, std::int64_t price, std::int64_t quantity) {
+    auto& record = buffer->record;
+    record.kind = kind;
+    record.flags = flags;
+    record.epoch = 1;
+    record.slots = 1;
+    record.side_or_reason = static_cast<std::uint8_t>(Side::Bid);
+    record.price = price;
+    record.quantity = quantity;
+    return book.take(*buffer);
+  };
+  take(Kind::Instrument, 0, terms.packed(), 0);
+  EXPECT_EQ(take(Kind::Snapshot, flag_first | flag_last, 0, 0), BookStep::Snapshot);
+  EXPECT_EQ(take(Kind::Level, flag_first, 5, 1), BookStep::Nothing);
+  EXPECT_FALSE(book.valid());
+  EXPECT_EQ(take(Kind::Level, flag_last, 6, 1), BookStep::Update);
+  EXPECT_TRUE(book.valid());
 }
 
 TEST_F(ConsumerTest, StatesAreTheWorkersAndADeltaWithoutABookIsRefused) {

@@ -26,10 +26,9 @@ class FullBook {
   // Records were lost, or their writer is gone: no book and no state until they come anew.
   void invalidate() noexcept;
 
-  // The book equals the worker's as of the last record taken.
-  [[nodiscard]] bool valid() const noexcept {
-    return tracked_.phase() == orderbook::TrackedBook::Phase::Whole;
-  }
+  // The book equals the worker's as of the last record taken; between the records of one message it
+  // does not.
+  [[nodiscard]] bool valid() const noexcept { return tracked_.between_messages(); }
   [[nodiscard]] const orderbook::Book& book() const noexcept { return tracked_.book(); }
   [[nodiscard]] bool has_terms() const noexcept { return tracked_.has_terms(); }
   [[nodiscard]] const InstrumentTerms& terms() const noexcept { return tracked_.terms(); }
