@@ -11,66 +11,95 @@ namespace ringside::ipc {
 namespace {
 
 using Copy = BookEntry::Copy;
-using Words = std::array<std::uint64_t, book_word::count>;
 
 std::uint64_t bits(std::int64_t value) { return static_cast<std::uint64_t>(value); }
 std::int64_t number(std::uint64_t value) { return static_cast<std::int64_t>(value); }
 
-std::size_t row_of(unsigned level) {
+constexpr std::size_t row_of(unsigned level) {
   return level == 0 ? book_word::best : book_word::rows + (level - 1) * book_word::row_words;
 }
+
+// A level lies in the words as it does in memory, so that both move as one pair.
+static_assert(sizeof(Level) == 16 && offsetof(Level, quantity) == 8);
+static_assert(row_of(0) % 2 == 1 && row_of(1) % 2 == 1 && book_word::row_words % 2 == 0);
 
 void store_level(Copy& copy, std::size_t word, const Level& level) noexcept {
   copy.put(word, bits(level.price.mantissa));
   copy.put(word + 1, bits(level.quantity.mantissa));
 }
 
-Level level_of(const Words& words, std::size_t word) {
-  return Level{Price{number(words[word])}, Quantity{number(words[word + 1])}};
-}
+struct Status {
+  std::uint64_t word;
 
-struct Counts {
-  std::uint32_t bids, asks;
-};
-Counts counts_of(std::uint64_t status) {
-  return Counts{static_cast<std::uint32_t>((status >> 32) & 0xffff),
-                static_cast<std::uint32_t>(status >> 48)};
-}
-
-// Loads what `levels` levels need. Bounded whatever the counts say: they may be torn or a lie.
-void take_words(const Copy& copy, unsigned levels, Words& words) noexcept {
-  for (std::size_t i = 0; i <= book_word::updates; ++i) words[i] = copy.take(i);
-  const auto counts = counts_of(words[book_word::status]);
-  const auto rows = std::min(std::max(counts.bids, counts.asks), levels);
-  const auto end = rows == 0 ? 0 : row_of(rows);
-  for (std::size_t i = book_word::rows; i < end; ++i) words[i] = copy.take(i);
-}
-
-// False: no writer of ours leaves this.
-bool decode(const Words& words, std::uint64_t tag, unsigned levels, BookView& view) noexcept {
-  const auto status = words[book_word::status];
-  const auto state = status & 0xff;
-  const auto counts = counts_of(status);
-  const auto instrument = words[book_word::epoch] >> 32;
-  if (state > static_cast<std::uint64_t>(State::Live) || counts.bids > book_levels_max ||
-      counts.asks > book_levels_max || instrument != tag) {
-    return false;
+  [[nodiscard]] std::uint32_t bids() const {
+    return static_cast<std::uint32_t>((word >> 32) & 0xffff);
   }
-  view.state = static_cast<State>(state);
-  view.cause = static_cast<Cause>((status >> 8) & 0xff);
-  view.verified = ((status >> 16) & 1) != 0;
-  view.bid_count = std::min(counts.bids, levels);
-  view.ask_count = std::min(counts.asks, levels);
-  view.receive = Ticks{words[book_word::receive_tsc]};
-  view.epoch = static_cast<std::uint32_t>(words[book_word::epoch] & 0xffff'ffff);
-  view.instrument = static_cast<std::uint32_t>(instrument);
-  view.publish = Ticks{words[book_word::publish_tsc]};
-  view.exchange = UtcNs{number(words[book_word::exchange_ns])};
-  view.terms = InstrumentTerms::unpacked(number(words[book_word::terms]));
-  view.updates = words[book_word::updates];
-  for (unsigned i = 0; i < view.bid_count; ++i) view.bids[i] = level_of(words, row_of(i));
-  for (unsigned i = 0; i < view.ask_count; ++i) view.asks[i] = level_of(words, row_of(i) + 2);
-  return true;
+  [[nodiscard]] std::uint32_t asks() const { return static_cast<std::uint32_t>(word >> 48); }
+  [[nodiscard]] bool verified() const { return ((word >> 16) & 1) != 0; }
+  [[nodiscard]] Cause cause() const { return static_cast<Cause>((word >> 8) & 0xff); }
+  [[nodiscard]] State state() const { return static_cast<State>(word & 0xff); }
+  // A writer of ours leaves nothing else.
+  [[nodiscard]] bool sound() const {
+    return (word & 0xff) <= static_cast<std::uint64_t>(State::Live) && bids() <= book_levels_max &&
+           asks() <= book_levels_max;
+  }
+};
+
+// Straight into the view. Bounded whatever the counts say: until the latch is asked again they may
+// be torn or a lie. False: no writer of ours leaves this.
+bool take_view(const Copy& copy, std::uint64_t tag, unsigned levels, BookView& view) noexcept {
+  const Status status{copy.take(book_word::status)};
+  const auto bids = std::min(std::min(status.bids(), levels), book_levels_max);
+  const auto asks = std::min(std::min(status.asks(), levels), book_levels_max);
+  for (unsigned i = 0; i < bids; ++i) copy.take_pair(row_of(i), &view.bids[i]);
+  for (unsigned i = 0; i < asks; ++i) copy.take_pair(row_of(i) + 2, &view.asks[i]);
+  view.state = status.state();
+  view.cause = status.cause();
+  view.verified = status.verified();
+  view.bid_count = bids;
+  view.ask_count = asks;
+  const auto epoch = copy.take(book_word::epoch);
+  view.receive = Ticks{copy.take(book_word::receive_tsc)};
+  view.epoch = static_cast<std::uint32_t>(epoch & 0xffff'ffff);
+  view.instrument = static_cast<std::uint32_t>(epoch >> 32);
+  view.publish = Ticks{copy.take(book_word::publish_tsc)};
+  view.exchange = UtcNs{number(copy.take(book_word::exchange_ns))};
+  view.terms = InstrumentTerms::unpacked(number(copy.take(book_word::terms)));
+  view.updates = copy.take(book_word::updates);
+  return status.sound() && (epoch >> 32) == tag;
+}
+
+bool take_best(const Copy& copy, std::uint64_t tag, BestView& best) noexcept {
+  const Status status{copy.take(book_word::status)};
+  copy.take_pair(book_word::best, &best.bid);
+  copy.take_pair(book_word::best + 2, &best.ask);
+  const auto epoch = copy.take(book_word::epoch);
+  best.receive = Ticks{copy.take(book_word::receive_tsc)};
+  best.state = status.state();
+  best.cause = status.cause();
+  best.verified = status.verified();
+  best.has_bid = status.bids() != 0;
+  best.has_ask = status.asks() != 0;
+  best.epoch = static_cast<std::uint32_t>(epoch & 0xffff'ffff);
+  return status.sound() && (epoch >> 32) == tag;
+}
+
+// `take(copy)` until the latch says that what it took is of one update. A view that must not be
+// used is emptied: what was copied last may be torn.
+template <typename View, typename Take>
+ReadStatus read_entry(const BookEntry& entry, View& view, Take&& take) noexcept {
+  for (unsigned i = 0; i < book_read_tries; ++i) {
+    bool sound = false;
+    const auto status = entry.read([&](const Copy& copy) { sound = take(copy); });
+    if (status == LatchStatus::Ok && sound) [[likely]]
+      return ReadStatus::Ok;
+    if (status == LatchStatus::Empty) return ReadStatus::Empty;
+    if (status == LatchStatus::Retry) continue;
+    view = View{};
+    return ReadStatus::Corrupt;
+  }
+  view = View{};
+  return ReadStatus::Retry;
 }
 
 ReadStatus status_of(Liveness liveness) {
@@ -198,8 +227,7 @@ std::optional<std::uint32_t> BookTableReader::index_of(InstrumentId instrument) 
   return std::nullopt;
 }
 
-ReadStatus BookTableReader::writer_status(Ticks now) noexcept {
-  if (ever_probed_ && now.value < probed_.value + period_ticks_) return writer_;
+ReadStatus BookTableReader::probe(Ticks now) noexcept {
   writer_ = status_of(segment_->liveness(now, bounds_));
   probed_ = now;
   ever_probed_ = true;
@@ -210,17 +238,20 @@ ReadStatus BookTableReader::read(std::uint32_t index, BookView& view, Ticks now,
                                  unsigned levels) noexcept {
   const auto writer = writer_status(now);
   if (writer != ReadStatus::Ok) return writer;
-  if (index >= count()) return ReadStatus::Empty;
+  if (!has(index)) return ReadStatus::Empty;
   const BookEntry& entry = entries_[index];
-  const auto wanted = std::min(levels, book_levels_max);
-  Words words;  // filled as far as it is read
-  for (unsigned i = 0; i < book_read_tries; ++i) {
-    const auto status = entry.read([&](const Copy& copy) { take_words(copy, wanted, words); });
-    if (status == LatchStatus::Empty) return ReadStatus::Empty;
-    if (status == LatchStatus::Retry) continue;
-    return decode(words, entry.tag, wanted, view) ? ReadStatus::Ok : ReadStatus::Corrupt;
-  }
-  return ReadStatus::Retry;
+  return read_entry(entry, view, [&](const Copy& copy) noexcept {
+    return take_view(copy, entry.tag, levels, view);
+  });
+}
+
+ReadStatus BookTableReader::read_best(std::uint32_t index, BestView& best, Ticks now) noexcept {
+  const auto writer = writer_status(now);
+  if (writer != ReadStatus::Ok) return writer;
+  if (!has(index)) return ReadStatus::Empty;
+  const BookEntry& entry = entries_[index];
+  return read_entry(entry, best,
+                    [&](const Copy& copy) noexcept { return take_best(copy, entry.tag, best); });
 }
 
 }  // namespace ringside::ipc

@@ -80,6 +80,19 @@ struct BookView {
   std::array<Level, book_levels_max> asks{};
 };
 
+// The best level a side, and what must be known of it: one cache line of an entry.
+struct BestView {
+  State state = State::Syncing;
+  Cause cause = Cause::None;
+  bool verified = false;
+  bool has_bid = false;
+  bool has_ask = false;
+  std::uint32_t epoch = 0;
+  Ticks receive;
+  Level bid;
+  Level ask;
+};
+
 enum class ReadStatus : std::uint8_t {
   Ok = 0,
   Retry,        // rewritten book_read_tries times while being read: ask again
@@ -134,24 +147,40 @@ class BookTableReader {
   // Looks through the table; keep the answer.
   [[nodiscard]] std::optional<std::uint32_t> index_of(InstrumentId instrument) const noexcept;
 
-  // The newest value, the best `levels` of it. `view` changes only if the answer is Ok; then its
-  // counts are what it holds. Levels beyond its counts keep what was there.
+  // The newest value, the best `levels` of it. Ok: its counts are what it holds; levels beyond them
+  // mean nothing. Retry, Corrupt: it is Syncing and without levels. Else it is left alone.
   [[nodiscard]] ReadStatus read(std::uint32_t index, BookView& view,
                                 unsigned levels = book_levels_max) noexcept {
     return read(index, view, now_ticks(), levels);
   }
   [[nodiscard]] ReadStatus read(std::uint32_t index, BookView& view, Ticks now,
                                 unsigned levels) noexcept;
+  // Only the best level a side: the cheapest read there is. Same answers; the same of `best`.
+  [[nodiscard]] ReadStatus read_best(std::uint32_t index, BestView& best, Ticks now) noexcept;
 
   // Ok, or what every read() answers now.
-  [[nodiscard]] ReadStatus writer_status(Ticks now) noexcept;
+  [[nodiscard]] ReadStatus writer_status(Ticks now) noexcept {
+    if (ever_probed_ && now.value < probed_.value + period_ticks_) [[likely]]
+      return writer_;
+    return probe(now);
+  }
 
  private:
+  ReadStatus probe(Ticks now) noexcept;
+  // It only ever grows, so that what was once below it stays there.
+  [[nodiscard]] bool has(std::uint32_t index) noexcept {
+    if (index < count_seen_) [[likely]]
+      return true;
+    count_seen_ = count();
+    return index < count_seen_;
+  }
+
   const Segment* segment_;
   const BookEntry* entries_;
   std::uint32_t capacity_;
   LivenessBounds bounds_;
   std::uint64_t period_ticks_;
+  std::uint32_t count_seen_ = 0;
   Ticks probed_;
   ReadStatus writer_ = ReadStatus::Ok;
   bool ever_probed_ = false;

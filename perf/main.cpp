@@ -28,6 +28,7 @@ void run_ipc(Report& report, Scale scale) {
   ringside::perf::pin_to(ringside::perf::core_pair().first);
   ringside::perf::bench_ipc_spsc(report, scale);
   ringside::perf::bench_ipc_broadcast(report, scale);
+  ringside::perf::bench_ipc_table(report, scale);
 }
 
 constexpr std::array suites{

@@ -8,6 +8,7 @@ namespace ringside::perf {
 // Suite ipc.
 void bench_ipc_spsc(Report& report, Scale scale);
 void bench_ipc_broadcast(Report& report, Scale scale);
+void bench_ipc_table(Report& report, Scale scale);
 
 // Suite pipeline.
 void scenario_pipeline(Report& report, Scale scale);

@@ -183,16 +183,55 @@ TEST(BookTable, ContentsThatNoWriterLeavesAreCorrupt) {
   const auto status = copy.take(book_word::status);
   BookTableReader reader(segment, rate);
   BookView view;
-  view.epoch = 4711;
+  BestView best;
   for (const std::uint64_t word :
        {status | 0xff, std::uint64_t{26} << 32, std::uint64_t{26} << 48, UINT64_MAX}) {
     copy.put(book_word::status, word);
+    view.state = State::Live;
+    view.bid_count = 1;
+    best.has_bid = true;
     EXPECT_EQ(reader.read(0, view, start, book_levels_max), ReadStatus::Corrupt);
+    EXPECT_EQ(reader.read_best(0, best, start), ReadStatus::Corrupt);
+    EXPECT_EQ(view.state, State::Syncing) << "what may be torn is not handed out";
+    EXPECT_EQ(view.bid_count, 0U);
+    EXPECT_FALSE(best.has_bid);
   }
   copy.put(book_word::status, status);
   copy.put(book_word::epoch, std::uint64_t{2} << 32);  // another entry's words
   EXPECT_EQ(reader.read(0, view, start, book_levels_max), ReadStatus::Corrupt);
-  EXPECT_EQ(view.epoch, 4711U);
+  EXPECT_EQ(reader.read_best(0, best, start), ReadStatus::Corrupt);
+}
+
+TEST(BookTable, TheBestOfAReadIsWhatTheWholeReadSays) {
+  Segment segment = book_table_in_memory(1);
+  BookTableWriter writer(segment);
+  writer.add(InstrumentId{9});
+  BookTableReader reader(segment, rate);
+  BookView view;
+  BestView best;
+  EXPECT_EQ(reader.read_best(0, best, start), ReadStatus::Empty);
+  for (unsigned bids = 0; bids < 4; ++bids) {
+    for (unsigned asks = 0; asks < 4; ++asks) {
+      auto written = view_of(bids, asks, 10 * bids + asks);
+      written.verified = asks % 2 == 1;
+      writer.update(0, written);
+      ASSERT_EQ(reader.read(0, view, start, book_levels_max), ReadStatus::Ok);
+      ASSERT_EQ(reader.read_best(0, best, start), ReadStatus::Ok);
+      EXPECT_EQ(best.state, view.state);
+      EXPECT_EQ(best.cause, view.cause);
+      EXPECT_EQ(best.verified, view.verified);
+      EXPECT_EQ(best.epoch, view.epoch);
+      EXPECT_EQ(best.receive, view.receive);
+      ASSERT_EQ(best.has_bid, bids > 0);
+      ASSERT_EQ(best.has_ask, asks > 0);
+      if (bids > 0) {
+        EXPECT_EQ(best.bid, view.bids[0]);
+      }
+      if (asks > 0) {
+        EXPECT_EQ(best.ask, view.asks[0]);
+      }
+    }
+  }
 }
 
 TEST(BookTable, ACountThatLiesDoesNotLeadOutOfTheTable) {
