@@ -108,8 +108,7 @@ std::string verdict(const Run& run, const PipelineReading& before, const Pipelin
 
 // The mix of a recorded USD-M feed (BTCUSDT, three streams): of the messages 70 % bookTicker, 23 %
 // trade, 7 % depth, of the bytes 41 % depth. The more events, the shorter a depth message gathers.
-PipelineOptions recorded_mix(std::uint64_t events_per_second) {
-  constexpr unsigned instruments = 50;
+PipelineOptions recorded_mix(std::uint64_t events_per_second, unsigned instruments) {
   constexpr unsigned changes_per_event = 4;
   constexpr double messages_per_event = 0.85, depth_share = 0.07;
   const double depth_per_second =
@@ -119,10 +118,11 @@ PipelineOptions recorded_mix(std::uint64_t events_per_second) {
 }
 
 // One deployment at one rate. messages_per_event: of a run that was not hurried; 0: this is it.
-Run run_at(std::uint64_t rate, std::chrono::milliseconds duration, double messages_per_event) {
+Run run_at(std::uint64_t rate, std::chrono::milliseconds duration, unsigned instruments,
+           double messages_per_event) {
   Run run;
   run.offered = rate;
-  PipelineRig rig(recorded_mix(rate));
+  PipelineRig rig(recorded_mix(rate, instruments));
   if (!rig.wait_live(live_seconds_max))
     throw std::runtime_error("not all instruments came up live");
   Observation warm_up;
@@ -162,19 +162,20 @@ void print(const Run& run) {
 void scenario_pipeline(Report& report, Scale scale) {
   catch_interrupts();
   const bool small = scale == Scale::Small;
+  const unsigned instruments = small ? 4 : 50;
   const std::chrono::milliseconds step(small ? 500 : 5'000);
   const std::chrono::milliseconds sustained(small ? 1'000 : 30'000);
   fmt::print(
       "pipeline: generated Binance mix over TLS, one collector thread, one worker, adaptive\n");
 
-  Run calm = run_at(small ? 2'000 : 20'000, step, 0);
+  Run calm = run_at(small ? 2'000 : 20'000, step, instruments, 0);
   print(calm);
   const double messages_per_event = calm.messages_per_second / static_cast<double>(calm.offered);
   Run last = calm;
   std::uint64_t rate = calm.offered;
   std::uint64_t held = rate;
   for (rate = 100'000; !small && last.broke.empty(); rate = rate * 13 / 10) {
-    last = run_at(rate, step, messages_per_event);
+    last = run_at(rate, step, instruments, messages_per_event);
     print(last);
     if (last.broke.empty()) held = rate;
   }
@@ -183,7 +184,7 @@ void scenario_pipeline(Report& report, Scale scale) {
   // The longest proof at the highest rate that held; a step lower each time it does not.
   Run best;
   for (std::uint64_t at = held; at > 1'000; at = at * 9 / 10) {
-    best = run_at(at, sustained, messages_per_event);
+    best = run_at(at, sustained, instruments, messages_per_event);
     print(best);
     if (best.broke.empty() || small) break;
   }
