@@ -28,62 +28,6 @@ void store_level(Copy& copy, std::size_t word, const Level& level) noexcept {
   copy.put(word + 1, bits(level.quantity.mantissa));
 }
 
-struct Status {
-  std::uint64_t word;
-
-  [[nodiscard]] std::uint32_t bids() const {
-    return static_cast<std::uint32_t>((word >> 32) & 0xffff);
-  }
-  [[nodiscard]] std::uint32_t asks() const { return static_cast<std::uint32_t>(word >> 48); }
-  [[nodiscard]] bool verified() const { return ((word >> 16) & 1) != 0; }
-  [[nodiscard]] Cause cause() const { return static_cast<Cause>((word >> 8) & 0xff); }
-  [[nodiscard]] State state() const { return static_cast<State>(word & 0xff); }
-  // A writer of ours leaves nothing else.
-  [[nodiscard]] bool sound() const {
-    return (word & 0xff) <= static_cast<std::uint64_t>(State::Live) && bids() <= book_levels_max &&
-           asks() <= book_levels_max;
-  }
-};
-
-// Straight into the view. Bounded whatever the counts say: until the latch is asked again they may
-// be torn or a lie. False: no writer of ours leaves this.
-bool take_view(const Copy& copy, std::uint64_t tag, unsigned levels, BookView& view) noexcept {
-  const Status status{copy.take(book_word::status)};
-  const auto bids = std::min(std::min(status.bids(), levels), book_levels_max);
-  const auto asks = std::min(std::min(status.asks(), levels), book_levels_max);
-  for (unsigned i = 0; i < bids; ++i) copy.take_pair(row_of(i), &view.bids[i]);
-  for (unsigned i = 0; i < asks; ++i) copy.take_pair(row_of(i) + 2, &view.asks[i]);
-  view.state = status.state();
-  view.cause = status.cause();
-  view.verified = status.verified();
-  view.bid_count = bids;
-  view.ask_count = asks;
-  const auto epoch = copy.take(book_word::epoch);
-  view.receive = Ticks{copy.take(book_word::receive_tsc)};
-  view.epoch = static_cast<std::uint32_t>(epoch & 0xffff'ffff);
-  view.instrument = static_cast<std::uint32_t>(epoch >> 32);
-  view.publish = Ticks{copy.take(book_word::publish_tsc)};
-  view.exchange = UtcNs{number(copy.take(book_word::exchange_ns))};
-  view.terms = InstrumentTerms::unpacked(number(copy.take(book_word::terms)));
-  view.updates = copy.take(book_word::updates);
-  return status.sound() && (epoch >> 32) == tag;
-}
-
-bool take_best(const Copy& copy, std::uint64_t tag, BestView& best) noexcept {
-  const Status status{copy.take(book_word::status)};
-  copy.take_pair(book_word::best, &best.bid);
-  copy.take_pair(book_word::best + 2, &best.ask);
-  const auto epoch = copy.take(book_word::epoch);
-  best.receive = Ticks{copy.take(book_word::receive_tsc)};
-  best.state = status.state();
-  best.cause = status.cause();
-  best.verified = status.verified();
-  best.has_bid = status.bids() != 0;
-  best.has_ask = status.asks() != 0;
-  best.epoch = static_cast<std::uint32_t>(epoch & 0xffff'ffff);
-  return status.sound() && (epoch >> 32) == tag;
-}
-
 // `take(copy)` until the latch says that what it took is of one update. A view that must not be
 // used is emptied: what was copied last may be torn.
 template <typename View, typename Take>
@@ -227,11 +171,47 @@ std::optional<std::uint32_t> BookTableReader::index_of(InstrumentId instrument) 
   return std::nullopt;
 }
 
+// A bad answer holds for a period, too: a dead writer's readers do not ask the kernel each time.
 ReadStatus BookTableReader::probe(Ticks now) noexcept {
-  writer_ = status_of(segment_->liveness(now, bounds_));
-  probed_ = now;
-  ever_probed_ = true;
-  return writer_;
+  if (now.value < bad_until_) return bad_;
+  const auto status = status_of(segment_->liveness(now, bounds_));
+  const auto until = now.value + period_ticks_;
+  ok_until_ = status == ReadStatus::Ok ? until : 0;
+  bad_until_ = status == ReadStatus::Ok ? 0 : until;
+  bad_ = status;
+  return status;
+}
+
+// Straight into the view. Bounded whatever the counts say: until the latch is asked again they may
+// be torn or a lie. False: no writer of ours leaves this.
+bool BookTableReader::take_view(const BookEntry::Copy& copy, std::uint64_t tag, unsigned levels,
+                                BookView& view) noexcept {
+  const auto status = copy.take(book_word::status);
+  const auto wanted = std::min(levels, book_levels_max);
+  const auto bids = std::min(static_cast<std::uint32_t>((status >> 32) & 0xffff), wanted);
+  const auto asks = std::min(static_cast<std::uint32_t>(status >> 48), wanted);
+  copy.take_pair(book_word::best, &view.bids[0]);
+  copy.take_pair(book_word::best + 2, &view.asks[0]);
+  const auto rows = std::max(bids, asks);
+  for (unsigned i = 1; i < rows; ++i) {  // both sides of a row: they share a line
+    const auto row = book_word::rows + (i - 1) * book_word::row_words;
+    copy.take_pair(row, &view.bids[i]);
+    copy.take_pair(row + 2, &view.asks[i]);
+  }
+  view.state = static_cast<State>(status & 0xff);
+  view.cause = static_cast<Cause>((status >> 8) & 0xff);
+  view.verified = ((status >> 16) & 1) != 0;
+  view.bid_count = bids;
+  view.ask_count = asks;
+  const auto epoch = copy.take(book_word::epoch);
+  view.receive = Ticks{copy.take(book_word::receive_tsc)};
+  view.epoch = static_cast<std::uint32_t>(epoch & 0xffff'ffff);
+  view.instrument = static_cast<std::uint32_t>(epoch >> 32);
+  view.publish = Ticks{copy.take(book_word::publish_tsc)};
+  view.exchange = UtcNs{number(copy.take(book_word::exchange_ns))};
+  view.terms = InstrumentTerms::unpacked(number(copy.take(book_word::terms)));
+  view.updates = copy.take(book_word::updates);
+  return is_sound(status) && (epoch >> 32) == tag;
 }
 
 ReadStatus BookTableReader::read(std::uint32_t index, BookView& view, Ticks now,
@@ -245,7 +225,8 @@ ReadStatus BookTableReader::read(std::uint32_t index, BookView& view, Ticks now,
   });
 }
 
-ReadStatus BookTableReader::read_best(std::uint32_t index, BestView& best, Ticks now) noexcept {
+ReadStatus BookTableReader::read_best_slowly(std::uint32_t index, BestView& best,
+                                             Ticks now) noexcept {
   const auto writer = writer_status(now);
   if (writer != ReadStatus::Ok) return writer;
   if (!has(index)) return ReadStatus::Empty;

@@ -80,17 +80,21 @@ struct BookView {
   std::array<Level, book_levels_max> asks{};
 };
 
-// The best level a side, and what must be known of it: one cache line of an entry.
+// The best level a side, and what must be known of it: one cache line of an entry, as it lies
+// there. Decoded when it is asked. The default is no Live book.
 struct BestView {
-  State state = State::Syncing;
-  Cause cause = Cause::None;
-  bool verified = false;
-  bool has_bid = false;
-  bool has_ask = false;
-  std::uint32_t epoch = 0;
-  Ticks receive;
+  std::uint64_t status = 0;  // book_word::status
   Level bid;
   Level ask;
+  Ticks receive;
+  std::uint32_t epoch = 0;
+
+  [[nodiscard]] State state() const noexcept { return static_cast<State>(status & 0xff); }
+  [[nodiscard]] Cause cause() const noexcept { return static_cast<Cause>((status >> 8) & 0xff); }
+  [[nodiscard]] bool verified() const noexcept { return ((status >> 16) & 1) != 0; }
+  // Whether `bid` and `ask` mean anything.
+  [[nodiscard]] bool has_bid() const noexcept { return ((status >> 32) & 0xffff) != 0; }
+  [[nodiscard]] bool has_ask() const noexcept { return (status >> 48) != 0; }
 };
 
 enum class ReadStatus : std::uint8_t {
@@ -148,7 +152,7 @@ class BookTableReader {
   [[nodiscard]] std::optional<std::uint32_t> index_of(InstrumentId instrument) const noexcept;
 
   // The newest value, the best `levels` of it. Ok: its counts are what it holds; levels beyond them
-  // mean nothing. Retry, Corrupt: it is Syncing and without levels. Else it is left alone.
+  // mean nothing. Retry, Corrupt: it is not Live, and without levels. Else it is left alone.
   [[nodiscard]] ReadStatus read(std::uint32_t index, BookView& view,
                                 unsigned levels = book_levels_max) noexcept {
     return read(index, view, now_ticks(), levels);
@@ -156,16 +160,43 @@ class BookTableReader {
   [[nodiscard]] ReadStatus read(std::uint32_t index, BookView& view, Ticks now,
                                 unsigned levels) noexcept;
   // Only the best level a side: the cheapest read there is. Same answers; the same of `best`.
-  [[nodiscard]] ReadStatus read_best(std::uint32_t index, BestView& best, Ticks now) noexcept;
+  [[nodiscard]] ReadStatus read_best(std::uint32_t index, BestView& best, Ticks now) noexcept {
+    if (index < count_seen_ && now.value < ok_until_) [[likely]] {
+      const BookEntry& entry = entries_[index];
+      bool sound = false;
+      const auto status = entry.read(
+          [&](const BookEntry::Copy& copy) noexcept { sound = take_best(copy, entry.tag, best); });
+      if (status == LatchStatus::Ok && sound) [[likely]]
+        return ReadStatus::Ok;
+    }
+    return read_best_slowly(index, best, now);
+  }
 
   // Ok, or what every read() answers now.
   [[nodiscard]] ReadStatus writer_status(Ticks now) noexcept {
-    if (ever_probed_ && now.value < probed_.value + period_ticks_) [[likely]]
-      return writer_;
+    if (now.value < ok_until_) [[likely]]
+      return ReadStatus::Ok;
     return probe(now);
   }
 
  private:
+  // False: no writer of ours leaves this.
+  static bool take_best(const BookEntry::Copy& copy, std::uint64_t tag, BestView& best) noexcept {
+    best.status = copy.take(book_word::status);
+    copy.take_pair(book_word::best, &best.bid);
+    copy.take_pair(book_word::best + 2, &best.ask);
+    best.receive = Ticks{copy.take(book_word::receive_tsc)};
+    const auto epoch = copy.take(book_word::epoch);
+    best.epoch = static_cast<std::uint32_t>(epoch & 0xffff'ffff);
+    return (epoch >> 32) == tag && is_sound(best.status);
+  }
+  static bool is_sound(std::uint64_t status) noexcept {
+    return (status & 0xff) <= static_cast<std::uint64_t>(State::Live) &&
+           ((status >> 32) & 0xffff) <= book_levels_max && (status >> 48) <= book_levels_max;
+  }
+  static bool take_view(const BookEntry::Copy& copy, std::uint64_t tag, unsigned levels,
+                        BookView& view) noexcept;
+  ReadStatus read_best_slowly(std::uint32_t index, BestView& best, Ticks now) noexcept;
   ReadStatus probe(Ticks now) noexcept;
   // It only ever grows, so that what was once below it stays there.
   [[nodiscard]] bool has(std::uint32_t index) noexcept {
@@ -181,9 +212,9 @@ class BookTableReader {
   LivenessBounds bounds_;
   std::uint64_t period_ticks_;
   std::uint32_t count_seen_ = 0;
-  Ticks probed_;
-  ReadStatus writer_ = ReadStatus::Ok;
-  bool ever_probed_ = false;
+  std::uint64_t ok_until_ = 0;  // in ticks; 0: the last look at the writer was not good
+  std::uint64_t bad_until_ = 0;
+  ReadStatus bad_ = ReadStatus::Ok;
 };
 
 }  // namespace ringside::ipc

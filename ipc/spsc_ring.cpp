@@ -55,7 +55,8 @@ SpscWriter::SpscWriter(const SpscMemory& memory) noexcept
       read_(memory.start),
       published_(memory.start),
       committed_(memory.start),
-      claim_(memory.start) {}
+      claim_(memory.start),
+      prefetch_slots_(memory.capacity >= 4 * spsc_prefetch_slots ? spsc_prefetch_slots : 0) {}
 
 void SpscWriter::refresh_read_position() noexcept {
   if (read_position_source_ == nullptr) return;
@@ -111,7 +112,6 @@ SpscReader::SpscReader(const SpscReadMemory& memory) noexcept
     : memory_(memory),
       position_(memory.start),
       position_published_(memory.start),
-      known_stamped_(memory.start),
       corrupt_(!is_ring_capacity(memory.capacity) || memory.start >= ring_position_limit) {}
 
 void SpscReader::set_position_word(std::atomic<std::uint64_t>* word) noexcept {

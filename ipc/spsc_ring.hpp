@@ -14,6 +14,12 @@
 //
 // Invariants, in positions: read <= published <= committed <= read + capacity.
 //
+// Prefetching: the writer asks for the lines that it will fill some records later, to own them.
+// They were read a lap ago, so that taking one back costs a transfer between the cores; a record is
+// a dozen stores, and the store buffer alone looks only some four records ahead (perf/DESIGN.md has
+// the figures). The reader asks for nothing ahead: its lines stream, and asking for one that is
+// being filled takes it away from its writer.
+//
 // Order (P: who stores, C: who loads):
 //   P1 stamp            writer, release           C1 reader, acquire: the record's payload, and
 //                                                    everything before it
@@ -57,6 +63,9 @@ inline constexpr unsigned spsc_word_drops = 0;
 inline constexpr unsigned spsc_word_control_read_position = 1;
 inline constexpr unsigned spsc_word_head_hint = 2;
 
+// How far ahead of its claims a writer asks for lines; less in a ring of less than four times that.
+inline constexpr unsigned spsc_prefetch_slots = 16;
+
 // What to create: instance, name and the hooks are the caller's to fill in.
 SegmentSpec spsc_spec(std::uint64_t slots);
 // For offline runs and tests: writer and reader are made over one such segment.
@@ -96,6 +105,8 @@ class alignas(hot_line_bytes) SpscWriter {
   // Slots free for certain; loads the reader's word.
   [[nodiscard]] std::uint64_t free_slots() noexcept;
   void add_drops(std::uint64_t count) noexcept;
+  // For measurements: 0 asks for nothing ahead.
+  void set_prefetch_slots(unsigned slots) noexcept { prefetch_slots_ = slots; }
   [[nodiscard]] std::uint64_t capacity() const noexcept { return memory_.capacity; }
   [[nodiscard]] RingPosition published() const noexcept { return published_; }
   [[nodiscard]] RingPosition committed() const noexcept { return committed_; }
@@ -106,6 +117,7 @@ class alignas(hot_line_bytes) SpscWriter {
   }
   void refresh_read_position() noexcept;
   void write_pad(RingPosition from, std::uint64_t slots) noexcept;
+  void prefetch_ahead(unsigned slots) const noexcept;
 
   SpscMemory memory_;
   const std::atomic<std::uint64_t>* read_position_source_ = nullptr;
@@ -114,6 +126,7 @@ class alignas(hot_line_bytes) SpscWriter {
   RingPosition committed_ = 0;  // staged below
   RingPosition claim_ = 0;      // where the claimed record starts; pads lie between
   unsigned claimed_ = 0;
+  unsigned prefetch_slots_ = 0;
   std::uint64_t drops_ = 0;
 };
 
@@ -160,14 +173,11 @@ class alignas(hot_line_bytes) SpscReader {
     return memory_.slots[position & (memory_.capacity - 1)];
   }
   [[nodiscard]] RingPosition head() const noexcept;
-  void prefetch_behind() noexcept;
 
   SpscReadMemory memory_;
   std::atomic<std::uint64_t>* position_word_ = nullptr;
   RingPosition position_ = 0;
   RingPosition position_published_ = 0;
-  RingPosition known_stamped_ = 0;  // by the head hint
-  unsigned in_a_row_ = 0;           // records read since the ring was last seen empty
   bool peeked_ = false;
   bool corrupt_ = false;
   Record record_;
@@ -188,7 +198,22 @@ inline Slot* SpscWriter::claim(unsigned slots) noexcept {
   if (pad != 0) write_pad(committed_, pad);
   claim_ = committed_ + pad;
   claimed_ = slots;
+  if (prefetch_slots_ != 0) prefetch_ahead(slots);
   return &slot_at(claim_);
+}
+
+// As many lines as are about to be filled, so that each is asked for once.
+inline void SpscWriter::prefetch_ahead(unsigned slots) const noexcept {
+  const RingPosition from = claim_ + prefetch_slots_;
+  for (unsigned i = 0; i < slots; ++i) {
+#if defined(__x86_64__)
+    // Owned, not shared; what compilers make of __builtin_prefetch(.., 1) for the baseline is
+    // shared.
+    asm volatile("prefetchw %0" : : "m"(slot_at(from + i)));
+#else
+    __builtin_prefetch(&slot_at(from + i), 1);
+#endif
+  }
 }
 
 inline void SpscWriter::commit(unsigned slots) noexcept {
@@ -234,7 +259,6 @@ inline const Record* SpscReader::peek() noexcept {
     position_ += record_.slots;
   }
   peeked_ = false;
-  in_a_row_ = 0;
   publish_position();
   return nullptr;
 }
@@ -258,16 +282,6 @@ inline void SpscReader::advance() noexcept {
   peeked_ = false;
   position_ += record_.slots;
   if (position_ - position_published_ >= memory_.capacity / 8) publish_position();
-  prefetch_behind();
-}
-
-// Only lines that are stamped for certain: asking for one that the writer still fills would take it
-// away from its core. The hint is another line of the writer's, hence looked at now and then only.
-inline void SpscReader::prefetch_behind() noexcept {
-  constexpr unsigned look_each = 8;
-  constexpr RingPosition ahead = 4;
-  if (++in_a_row_ % look_each == 0 && known_stamped_ <= position_ + ahead) known_stamped_ = head();
-  if (position_ + ahead < known_stamped_) __builtin_prefetch(&slot_at(position_ + ahead));
 }
 
 inline void SpscReader::publish_position() noexcept {

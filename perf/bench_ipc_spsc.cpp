@@ -263,9 +263,11 @@ double transfer_ns(std::uint64_t items, Write write, Read read) {
   return static_cast<double>(end - begin) / static_cast<double>(items);
 }
 
-double ours_ns(std::uint64_t items, unsigned publish_each) {
+double ours_ns(std::uint64_t items, unsigned publish_each,
+               unsigned prefetch_slots = ipc::spsc_prefetch_slots) {
   Ring ring;
   auto writer = ring.writer();
+  writer.set_prefetch_slots(prefetch_slots);
   auto reader = ring.reader();
   return transfer_ns(
       items, [&] { write_ours(writer, items, publish_each); }, [&] { read_ours(reader, items); });
@@ -373,12 +375,35 @@ void bench_throughput(Report& report, bool small) {
   report.figure("spsc.throughput64_records_per_second", "1/s", batched);
 }
 
+// What each choice is worth: the ring as it is against the ring without it, records a second.
+void bench_ablation(Report& report, bool small) {
+  const std::uint64_t items = small ? 20'000 : 2'000'000;
+  const unsigned rounds = small ? 1 : 9;
+  std::vector<double> chosen, no_prefetch, prefetch_4, prefetch_64, batch_1, batch_8, batch_256;
+  for (unsigned round = 0; round < rounds; ++round) {
+    chosen.push_back(1 / ours_ns(items, batch_records));
+    no_prefetch.push_back(1 / ours_ns(items, batch_records, 0));
+    prefetch_4.push_back(1 / ours_ns(items, batch_records, 4));
+    prefetch_64.push_back(1 / ours_ns(items, batch_records, 64));
+    batch_1.push_back(1 / ours_ns(items, 1));
+    batch_8.push_back(1 / ours_ns(items, 8));
+    batch_256.push_back(1 / ours_ns(items, 256));
+  }
+  report.ratio("spsc.ablation.prefetch16_vs_none", chosen, no_prefetch);
+  report.ratio("spsc.ablation.prefetch16_vs_4", chosen, prefetch_4);
+  report.ratio("spsc.ablation.prefetch16_vs_64", chosen, prefetch_64);
+  report.ratio("spsc.ablation.batch32_vs_1", chosen, batch_1);
+  report.ratio("spsc.ablation.batch32_vs_8", chosen, batch_8);
+  report.ratio("spsc.ablation.batch32_vs_256", chosen, batch_256);
+}
+
 }  // namespace
 
 void bench_ipc_spsc(Report& report, Scale scale) {
   const bool small = scale == Scale::Small;
   bench_round_trips(report, small);
   bench_throughput(report, small);
+  bench_ablation(report, small);
 }
 
 }  // namespace ringside::perf

@@ -17,7 +17,7 @@ namespace ringside::perf {
 namespace {
 
 constexpr unsigned levels = 10;
-constexpr unsigned batch = 64;
+constexpr unsigned batch = 16;
 constexpr std::uint64_t write_period_ns = 1'000;
 
 ipc::BookView view_of(std::uint64_t i) {
@@ -52,7 +52,7 @@ double copy_ns(unsigned batches) {
     std::array<std::byte, Bytes> bytes;
   };
   static Block from{}, to{};
-  return median_call_ns(batches, batch, [&](unsigned calls) {
+  return median_call_ticks_ns(batches, batch, [&](unsigned calls) {
     for (unsigned i = 0; i < calls; ++i) {
       std::memcpy(&to, &from, Bytes);
       asm volatile("" : : "r"(&from), "r"(&to) : "memory");
@@ -70,11 +70,12 @@ struct Control {
 double best_read_ns(ipc::BookTableReader& reader, unsigned batches) {
   ipc::BestView best;
   bool good = true;
-  const double ns = median_call_ns(batches, batch, [&](unsigned calls) {
+  const double ns = median_call_ticks_ns(batches, batch, [&](unsigned calls) {
     const Ticks now = ipc::now_ticks();  // a strategy that polls has its own
     for (unsigned i = 0; i < calls; ++i)
       good &= reader.read_best(0, best, now) == ipc::ReadStatus::Ok;
-    good &= best.has_bid && best.has_ask && best.bid.quantity.mantissa == best.bid.price.mantissa &&
+    good &= best.has_bid() && best.has_ask() &&
+            best.bid.quantity.mantissa == best.bid.price.mantissa &&
             best.ask.price.mantissa == best.bid.price.mantissa + 1;
   });
   RINGSIDE_CHECK(good);
@@ -83,7 +84,7 @@ double best_read_ns(ipc::BookTableReader& reader, unsigned batches) {
 double depth_read_ns(ipc::BookTableReader& reader, unsigned wanted, unsigned batches) {
   ipc::BookView view;
   bool good = true;
-  const double ns = median_call_ns(batches, batch, [&](unsigned calls) {
+  const double ns = median_call_ticks_ns(batches, batch, [&](unsigned calls) {
     const Ticks now = ipc::now_ticks();  // a strategy that polls has its own
     for (unsigned i = 0; i < calls; ++i)
       good &= reader.read(0, view, now, wanted) == ipc::ReadStatus::Ok;

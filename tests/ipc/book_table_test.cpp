@@ -189,12 +189,13 @@ TEST(BookTable, ContentsThatNoWriterLeavesAreCorrupt) {
     copy.put(book_word::status, word);
     view.state = State::Live;
     view.bid_count = 1;
-    best.has_bid = true;
+    best.status = status;
     EXPECT_EQ(reader.read(0, view, start, book_levels_max), ReadStatus::Corrupt);
     EXPECT_EQ(reader.read_best(0, best, start), ReadStatus::Corrupt);
     EXPECT_EQ(view.state, State::Syncing) << "what may be torn is not handed out";
     EXPECT_EQ(view.bid_count, 0U);
-    EXPECT_FALSE(best.has_bid);
+    EXPECT_FALSE(best.has_bid());
+    EXPECT_NE(best.state(), State::Live);
   }
   copy.put(book_word::status, status);
   copy.put(book_word::epoch, std::uint64_t{2} << 32);  // another entry's words
@@ -217,13 +218,13 @@ TEST(BookTable, TheBestOfAReadIsWhatTheWholeReadSays) {
       writer.update(0, written);
       ASSERT_EQ(reader.read(0, view, start, book_levels_max), ReadStatus::Ok);
       ASSERT_EQ(reader.read_best(0, best, start), ReadStatus::Ok);
-      EXPECT_EQ(best.state, view.state);
-      EXPECT_EQ(best.cause, view.cause);
-      EXPECT_EQ(best.verified, view.verified);
+      EXPECT_EQ(best.state(), view.state);
+      EXPECT_EQ(best.cause(), view.cause);
+      EXPECT_EQ(best.verified(), view.verified);
       EXPECT_EQ(best.epoch, view.epoch);
       EXPECT_EQ(best.receive, view.receive);
-      ASSERT_EQ(best.has_bid, bids > 0);
-      ASSERT_EQ(best.has_ask, asks > 0);
+      ASSERT_EQ(best.has_bid(), bids > 0);
+      ASSERT_EQ(best.has_ask(), asks > 0);
       if (bids > 0) {
         EXPECT_EQ(best.bid, view.bids[0]);
       }
