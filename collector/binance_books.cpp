@@ -32,6 +32,15 @@ bool of_another_symbol(const DepthSnapshot& snapshot, Price ticker_bid) noexcept
   return best / 2 > ticker_bid.mantissa || ticker_bid.mantissa / 2 > best;
 }
 
+// Unknown (0) where it does not fit.
+Price in_finer_units(Price price, int decimals) noexcept {
+  for (; decimals > 0; --decimals) {
+    if (price.mantissa >= mantissa_limit / 10) return Price{};
+    price.mantissa *= 10;
+  }
+  return price;
+}
+
 void append_number(std::string& text, std::uint32_t number) {
   char digits[10];
   std::size_t count = 0;
@@ -124,14 +133,16 @@ void BinanceAdapter::begin(SymbolIndex index, Cause cause, Now now) noexcept {
   if (config_.books) rest_.want(index, now.steady_ns);
 }
 
-// The venue has made its tick or step smaller: the next epoch has finer units.
+// The venue has made its tick or step smaller: the next epoch has finer units. Or so it seems: the
+// numbers may be another symbol's, and then the ticker's price is what gives that away.
 void BinanceAdapter::widen(SymbolIndex index, const BinanceMessage& message) noexcept {
+  auto& instrument = instruments_[index];
   const auto& units = symbols_.units(index);
-  symbols_.set_units(index, std::min(units.price, message.finer_price),
-                     std::min(units.quantity, message.finer_quantity));
-  // What is known is in the old units.
-  instruments_[index].join.restart();
-  instruments_[index].newest_bid = Price{};
+  const auto price = std::min(units.price, message.finer_price);
+  instrument.newest_bid =
+      in_finer_units(instrument.newest_bid, units.price.power_of_ten - price.power_of_ten);
+  symbols_.set_units(index, price, std::min(units.quantity, message.finer_quantity));
+  instrument.join.restart();  // what is buffered is in the old units
 }
 
 void BinanceAdapter::on_resync(InstrumentId id, std::uint32_t epoch, Cause cause,

@@ -157,8 +157,8 @@ void CollectorThread::run(const std::atomic<bool>& stop) {
         "{}: sockets by {} instead of io_uring, as the environment asks", options_.name, backend)});
   }
   for (auto& plan : plans_) {
-    sessions_.push_back(std::make_unique<VenueSession>(*loop_, std::move(plan), records_, stages_,
-                                                       SessionHooks{this, batch_end, &notices_}));
+    sessions_.push_back(std::make_unique<VenueSession>(
+        *loop_, std::move(plan), records_, SessionHooks{this, batch_end, decoded, &notices_}));
   }
   make_counters();
   for (auto& session : sessions_) session->start();
@@ -181,6 +181,11 @@ void CollectorThread::run(const std::atomic<bool>& stop) {
 
 void CollectorThread::batch_end(void* context) noexcept {
   static_cast<CollectorThread*>(context)->publish();
+}
+
+void CollectorThread::decoded(void* context, net::ReceiveTimes times) noexcept {
+  auto& self = *static_cast<CollectorThread*>(context);
+  self.stages_.decoded(times.received, times.decrypted, self.loop_->now());
 }
 
 void CollectorThread::publish() noexcept {

@@ -72,6 +72,7 @@ class CollectorThread {
 
  private:
   static void batch_end(void* context) noexcept;
+  static void decoded(void* context, net::ReceiveTimes times) noexcept;
   void place();
   void make_links();
   void make_counters();

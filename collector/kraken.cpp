@@ -143,7 +143,7 @@ bool KrakenAdapter::begin_connection(ConnectionIndex connection) noexcept {
   if (question) {
     std::string text =
         R"({"method":"subscribe","params":{"channel":"instrument","snapshot":true},"req_id":)";
-    text += std::to_string(next_number(KrakenChannel::Bbo)) + "}";  // no book's
+    text += std::to_string(next_number(true, KrakenChannel::Bbo)) + "}";  // no book's
     send(connection, text);
   }
   return !terms_missing;

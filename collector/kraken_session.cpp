@@ -292,6 +292,11 @@ void KrakenSession::take_acknowledgement(BookIndex index, const Acknowledged& wh
 }
 
 void KrakenSession::take_refusal(BookIndex index, std::uint64_t number, Now now) noexcept {
+  if (number % (2 * kraken_channels) >= kraken_channels) {
+    // That there was nothing to unsubscribe from is as good as having done it: the subscription
+    // that was asked for in the same breath is answered on its own.
+    return counters_.add(Count::Acknowledgements);
+  }
   counters_.add(Count::SubscriptionsRefused);
   if (index == no_symbol) return counters_.add(Count::UnattributedDamage);
   // Refusals need not name the channel, but the question's number tells it. A book does without
@@ -310,10 +315,11 @@ bool KrakenSession::wants(KrakenChannel channel) const noexcept {
   return wanted[static_cast<unsigned>(channel)];
 }
 
-// A multiple of the channels' count and the channel: the answer tells it back.
-std::uint64_t KrakenSession::next_number(KrakenChannel channel) noexcept {
-  questions_ += kraken_channels;
-  return questions_ + static_cast<unsigned>(channel);
+// Says what was asked, for the answer tells it back: a multiple of all that there is to ask, then
+// the channel, higher by their count for the end of a subscription.
+std::uint64_t KrakenSession::next_number(bool subscribe, KrakenChannel channel) noexcept {
+  questions_ += 2 * kraken_channels;
+  return questions_ + (subscribe ? 0 : kraken_channels) + static_cast<unsigned>(channel);
 }
 
 void KrakenSession::send(ConnectionIndex connection, std::string_view text) noexcept {
@@ -332,7 +338,8 @@ bool KrakenSession::ask(bool subscribe, KrakenChannel channel, BookIndex from,
   }
   if (symbols_text_.empty()) return false;
   text_.clear();
-  write_question(text_, {subscribe, channel, symbols_text_, config_.depth, next_number(channel)});
+  write_question(text_, {subscribe, channel, symbols_text_, config_.depth,
+                         next_number(subscribe, channel)});
   send(instruments_[from].connection, text_);
   return true;
 }

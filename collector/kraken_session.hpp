@@ -116,7 +116,7 @@ class KrakenSession : public Adapter {
   void act(Now now) noexcept;
   bool ask(bool subscribe, KrakenChannel channel, BookIndex from, BookIndex to) noexcept;
   void send(ConnectionIndex connection, std::string_view text) noexcept;
-  [[nodiscard]] std::uint64_t next_number(KrakenChannel channel) noexcept;
+  [[nodiscard]] std::uint64_t next_number(bool subscribe, KrakenChannel channel) noexcept;
 
   // Its BookIndex is its index here and in the SymbolTable.
   struct Instrument {

@@ -1,5 +1,6 @@
 // REST requests of one venue: a bounded queue in front of a few kept connections. What to ask, and
-// how often, is the adapter's to decide; here nothing is retried.
+// how often, is the adapter's to decide; here nothing is retried. `Net`: net::Sockets, or something
+// like it.
 //
 // Threads: the collector thread's. Bounded by: rest_requests_max queued, rest_clients at once.
 // Fails by: request() false when the queue is full; an answer that does not come has status 0.
@@ -12,8 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "net/http_client.hpp"
-#include "net/loop.hpp"
+#include "net/sockets.hpp"
 #include "net/tls.hpp"
 
 namespace ringside::collector {
@@ -38,12 +38,13 @@ struct RestCounters {
   std::uint64_t refused_full = 0;
 };
 
-class RestLine {
+template <typename Net>
+class BasicRestLine {
  public:
   using OnAnswer = void (*)(void* context, const RestAnswer& answer) noexcept;
   // `tls` may be null for http. Throws std::system_error for a URL that cannot be.
-  RestLine(net::Loop& loop, const std::string& url, const net::TlsContext* tls, OnAnswer on_answer,
-           void* context);
+  BasicRestLine(typename Net::Loop& loop, const std::string& url, const net::TlsContext* tls,
+                OnAnswer on_answer, void* context);
 
   [[nodiscard]] bool request(std::uint32_t request_id, std::string_view target) noexcept;
   // Forgets what is queued and ends what is under way, without answers.
@@ -52,9 +53,9 @@ class RestLine {
 
  private:
   struct Client {
-    RestLine* line = nullptr;
+    BasicRestLine* line = nullptr;
     std::uint32_t request_id = 0;
-    std::unique_ptr<net::HttpClient> http;
+    std::unique_ptr<typename Net::HttpClient> http;
   };
   struct Request {
     std::uint32_t id = 0;
@@ -72,5 +73,80 @@ class RestLine {
   bool stopping_ = false;
   RestCounters counters_;
 };
+
+using RestLine = BasicRestLine<net::Sockets>;
+extern template class BasicRestLine<net::Sockets>;  // rest_line.cpp
+
+// --- Over any Net ---
+
+template <typename Net>
+BasicRestLine<Net>::BasicRestLine(typename Net::Loop& loop, const std::string& url,
+                                  const net::TlsContext* tls, OnAnswer on_answer, void* context)
+    : on_answer_(on_answer), context_(context), queue_(rest_requests_max) {
+  net::HttpClientOptions options;
+  options.url = url;
+  options.tls = tls;
+  options.body_bytes_max = rest_body_bytes_max;
+  for (auto& client : clients_) {
+    client.line = this;
+    client.http = std::make_unique<typename Net::HttpClient>(
+        loop, options, net::HttpClientCallbacks{&client, on_response});
+  }
+}
+
+template <typename Net>
+bool BasicRestLine<Net>::request(std::uint32_t request_id, std::string_view target) noexcept {
+  if (queued_ == rest_requests_max || stopping_) {
+    ++counters_.refused_full;
+    return false;
+  }
+  auto& request = queue_[(first_ + queued_++) % rest_requests_max];
+  request.id = request_id;
+  request.target = target;  // keeps its capacity from one use to the next
+  begin_next();
+  return true;
+}
+
+template <typename Net>
+void BasicRestLine<Net>::begin_next() noexcept {
+  for (auto& client : clients_) {
+    if (queued_ == 0) return;
+    if (client.http->busy()) continue;
+    auto& request = queue_[first_];
+    first_ = (first_ + 1) % rest_requests_max;
+    --queued_;
+    client.request_id = request.id;
+    if (client.http->get(request.target)) continue;
+    ++counters_.failures;  // it does not fit the send queue; the adapter's deadline finds out
+  }
+}
+
+template <typename Net>
+void BasicRestLine<Net>::on_response(void* context, const net::HttpResponse& response) noexcept {
+  auto& client = *static_cast<Client*>(context);
+  auto& line = *client.line;
+  if (line.stopping_) return;
+  const bool good = response.error == net::HttpError::None;
+  ++(good ? line.counters_.answers : line.counters_.failures);
+  RestAnswer answer{client.request_id, 0, {}, response.received, response.close_reason,
+                    response.detail};
+  if (good) {
+    answer.status = response.status;
+    answer.body = response.body;
+  } else if (answer.detail.empty() && answer.reason == net::CloseReason::None) {
+    answer.detail = net::name_of(response.error);
+  }
+  line.on_answer_(line.context_, answer);
+  line.begin_next();
+}
+
+template <typename Net>
+void BasicRestLine<Net>::stop() noexcept {
+  stopping_ = true;
+  queued_ = 0;
+  for (auto& client : clients_) {
+    if (client.http->busy()) client.http->abort();
+  }
+}
 
 }  // namespace ringside::collector

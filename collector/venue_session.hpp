@@ -1,4 +1,5 @@
 // One venue on one collector thread: its adapter, its connections, and when to connect them again.
+// `Net`: net::Sockets, or something like it.
 //
 // Threads: the collector thread's. Bounded by: the connections its adapter wants; reconnects wait
 // by capped, jittered backoff, never less than a Retry-After says. Fails by: a connection that
@@ -14,12 +15,11 @@
 #include "collector/adapter.hpp"
 #include "collector/notices.hpp"
 #include "collector/rest_line.hpp"
-#include "collector/stages.hpp"
 #include "collector/venue_adapter.hpp"
 #include "net/backoff.hpp"
-#include "net/loop.hpp"
+#include "net/sockets.hpp"
 #include "net/tls.hpp"
-#include "net/websocket_client.hpp"
+#include "net/url.hpp"
 
 namespace ringside::collector {
 
@@ -38,21 +38,26 @@ struct ConnectionCounters {
 struct SessionHooks {
   void* context = nullptr;
   void (*on_batch_end)(void* context) noexcept = nullptr;  // records wait to be published
-  Notices* notices = nullptr;                              // not null
+  // A message was taken in. May be null.
+  void (*on_decoded)(void* context, net::ReceiveTimes times) noexcept = nullptr;
+  Notices* notices = nullptr;  // not null
 };
 
-class VenueSession final : public AdapterHost {
+struct VenueSessionOptions {
+  const VenueConfig& venue;
+  std::vector<VenueInstrument> instruments;
+  std::uint32_t generation = 1;
+  std::uint64_t seed = 0;
+};
+
+template <typename Net>
+class BasicVenueSession final : public AdapterHost {
  public:
-  struct Options {
-    const VenueConfig& venue;
-    std::vector<VenueInstrument> instruments;
-    std::uint32_t generation = 1;
-    std::uint64_t seed = 0;
-  };
+  using Options = VenueSessionOptions;
   // Throws as WebSocketClient, TlsContext and make_adapter.
-  VenueSession(net::Loop& loop, Options options, RecordWriter& records, Stages& stages,
-               SessionHooks hooks);
-  ~VenueSession() override;
+  BasicVenueSession(typename Net::Loop& loop, Options options, RecordWriter& records,
+                    SessionHooks hooks);
+  ~BasicVenueSession() override;
 
   void start() noexcept;
   void on_tick() noexcept;
@@ -75,15 +80,15 @@ class VenueSession final : public AdapterHost {
 
  private:
   struct Connection {
-    Connection(VenueSession& owner, ConnectionIndex number, std::uint64_t seed)
+    Connection(BasicVenueSession& owner, ConnectionIndex number, std::uint64_t seed)
         : session(owner), index(number), backoff({}, seed) {}
-    VenueSession& session;
+    BasicVenueSession& session;
     ConnectionIndex index;
     net::Backoff backoff;
     net::Timer retry;
     std::int64_t opened_ns = 0;
     bool said_closed = false;  // the adapter knows: also of one that never opened
-    std::unique_ptr<net::WebSocketClient> client;
+    std::unique_ptr<typename Net::WebSocketClient> client;
   };
   static void on_open(void* context) noexcept;
   static void on_text(void* context, std::string_view text, net::ReceiveTimes times) noexcept;
@@ -95,17 +100,196 @@ class VenueSession final : public AdapterHost {
   void add_connection(ConnectionIndex index, std::uint64_t seed);
   [[nodiscard]] Now now(Ticks ticks) const noexcept { return {ticks, loop_.steady_ns()}; }
 
-  net::Loop& loop_;
+  typename Net::Loop& loop_;
   const VenueConfig& venue_;
-  Stages& stages_;
   SessionHooks hooks_;
   std::unique_ptr<net::TlsContext> tls_;
-  std::unique_ptr<RestLine> rest_;  // null: the venue needs none
+  std::unique_ptr<BasicRestLine<Net>> rest_;  // null: the venue needs none
   std::unique_ptr<Adapter> adapter_;
   std::vector<std::unique_ptr<Connection>> connections_;
   ConnectionCounters counters_;
   bool rest_failing_ = false;  // the newest request got no answer
   bool stopping_ = false;
 };
+
+using VenueSession = BasicVenueSession<net::Sockets>;
+extern template class BasicVenueSession<net::Sockets>;  // venue_session.cpp
+
+// --- Over any Net ---
+
+template <typename Net>
+BasicVenueSession<Net>::BasicVenueSession(typename Net::Loop& loop, Options options,
+                                          RecordWriter& records, SessionHooks hooks)
+    : loop_(loop), venue_(options.venue), hooks_(hooks) {
+  if (venue_.websocket.starts_with("wss://") || venue_.rest.starts_with("https://")) {
+    tls_ = std::make_unique<net::TlsContext>(
+        net::TlsContext::client({venue_.tls_ca, venue_.insecure_for_tests}));
+  }
+  if (!venue_.rest.empty()) {
+    rest_ = std::make_unique<BasicRestLine<Net>>(loop_, venue_.rest, tls_.get(), on_answer, this);
+  }
+  adapter_ = make_adapter(
+      {venue_, std::move(options.instruments), options.generation, options.seed, records, *this});
+  for (ConnectionIndex i = 0; i < adapter_->connection_count(); ++i)
+    add_connection(i, options.seed + i + 1);
+}
+
+template <typename Net>
+BasicVenueSession<Net>::~BasicVenueSession() {
+  for (auto& connection : connections_) {
+    if (connection->retry.armed()) loop_.disarm(connection->retry);
+  }
+}
+
+template <typename Net>
+void BasicVenueSession<Net>::add_connection(ConnectionIndex index, std::uint64_t seed) {
+  auto connection = std::make_unique<Connection>(*this, index, seed);
+  connection->retry.callback = on_retry;
+  connection->retry.context = connection.get();
+  const auto base = net::parse_url(venue_.websocket);
+  net::WebSocketClientOptions options;
+  options.url = (base.tls ? "wss://" : "ws://") + base.authority() +
+                std::string(adapter_->connection_path(index));
+  options.tls = tls_.get();
+  options.limits.frame_bytes_max = venue_message_bytes_max;
+  options.limits.message_bytes_max = venue_message_bytes_max;
+  options.limits.validate_utf8 = false;  // simdjson does
+  options.timing.silence_ns_max = std::int64_t{venue_.no_data_ms} * 1'000'000;
+  connection->client = std::make_unique<typename Net::WebSocketClient>(
+      loop_, options,
+      net::WebSocketClientCallbacks{connection.get(), on_open, on_text, nullptr, on_batch_end,
+                                    on_close});
+  connections_.push_back(std::move(connection));
+}
+
+template <typename Net>
+void BasicVenueSession<Net>::start() noexcept {
+  for (auto& connection : connections_) connection->client->connect();
+}
+
+template <typename Net>
+void BasicVenueSession<Net>::stop() noexcept {
+  stopping_ = true;
+  if (rest_) rest_->stop();
+  for (auto& connection : connections_) {
+    if (connection->retry.armed()) loop_.disarm(connection->retry);
+    if (!connection->client->closed()) connection->client->close(1001);
+  }
+}
+
+template <typename Net>
+bool BasicVenueSession<Net>::done() const noexcept {
+  for (const auto& connection : connections_) {
+    if (!connection->client->closed()) return false;
+  }
+  return true;
+}
+
+template <typename Net>
+void BasicVenueSession<Net>::on_tick() noexcept {
+  adapter_->on_tick(now(loop_.now()));
+}
+
+template <typename Net>
+bool BasicVenueSession<Net>::send(ConnectionIndex index, std::string_view text) noexcept {
+  auto& client = *connections_[index]->client;
+  if (client.send_text(text)) return true;
+  if (client.open()) client.close(1001);  // a venue that does not read: begin again
+  return false;
+}
+
+template <typename Net>
+bool BasicVenueSession<Net>::request(std::uint32_t request_id, std::string_view target) noexcept {
+  return rest_ != nullptr && rest_->request(request_id, target);
+}
+
+template <typename Net>
+void BasicVenueSession<Net>::reconnect(ConnectionIndex index) noexcept {
+  auto& client = *connections_[index]->client;
+  if (!client.closed()) client.close(1001);
+}
+
+template <typename Net>
+void BasicVenueSession<Net>::on_open(void* context) noexcept {
+  auto& connection = *static_cast<Connection*>(context);
+  auto& session = connection.session;
+  ++session.counters_.opened;
+  connection.opened_ns = session.loop_.steady_ns();
+  connection.said_closed = false;
+  Notice notice;
+  notice.connection = connection.index;
+  notice.line = session.venue_.line;
+  session.hooks_.notices->post(notice);
+  session.adapter_->on_open(connection.index, session.now(session.loop_.now()));
+  session.hooks_.on_batch_end(session.hooks_.context);
+}
+
+template <typename Net>
+void BasicVenueSession<Net>::on_text(void* context, std::string_view text,
+                                     net::ReceiveTimes times) noexcept {
+  auto& connection = *static_cast<Connection*>(context);
+  auto& session = connection.session;
+  ++session.counters_.messages;
+  session.counters_.bytes += text.size();
+  session.adapter_->on_message(connection.index, text, session.now(times.received));
+  if (session.hooks_.on_decoded != nullptr)
+    session.hooks_.on_decoded(session.hooks_.context, times);
+}
+
+template <typename Net>
+void BasicVenueSession<Net>::on_batch_end(void* context) noexcept {
+  auto& session = static_cast<Connection*>(context)->session;
+  session.hooks_.on_batch_end(session.hooks_.context);
+}
+
+template <typename Net>
+void BasicVenueSession<Net>::on_close(void* context, net::CloseReason reason, std::uint16_t code,
+                                      std::string_view detail) noexcept {
+  auto& connection = *static_cast<Connection*>(context);
+  auto& session = connection.session;
+  ++session.counters_.closed[static_cast<std::size_t>(reason)];
+  if (!connection.said_closed) {
+    connection.said_closed = true;
+    session.adapter_->on_close(connection.index, session.now(session.loop_.now()));
+    session.hooks_.on_batch_end(session.hooks_.context);
+  }
+  if (session.stopping_) return;
+  Notice notice;
+  notice.what = Notice::What::Closed;
+  notice.reason = reason;
+  notice.code = code;
+  notice.connection = connection.index;
+  notice.line = session.venue_.line;
+  session.hooks_.notices->post(notice, detail);
+  const auto steady_ns = session.loop_.steady_ns();
+  if (connection.opened_ns != 0 && steady_ns - connection.opened_ns > proven_connection_ns)
+    connection.backoff.reset();
+  connection.opened_ns = 0;
+  const auto wait_ns =
+      connection.backoff.next_ns(connection.client->retry_after_s() * 1'000'000'000);
+  session.loop_.arm(connection.retry, steady_ns + wait_ns);
+}
+
+template <typename Net>
+void BasicVenueSession<Net>::on_answer(void* context, const RestAnswer& answer) noexcept {
+  auto& session = *static_cast<BasicVenueSession*>(context);
+  const auto ticks = answer.status == 0 ? session.loop_.now() : answer.received;
+  if (answer.status == 0 && !session.rest_failing_) {
+    Notice notice;
+    notice.what = Notice::What::RequestFailed;
+    notice.reason = answer.reason;
+    notice.line = session.venue_.line;
+    session.hooks_.notices->post(notice, answer.detail);
+  }
+  session.rest_failing_ = answer.status == 0;
+  session.adapter_->on_response(answer.request_id, answer.status, answer.body, session.now(ticks));
+  session.hooks_.on_batch_end(session.hooks_.context);
+}
+
+template <typename Net>
+void BasicVenueSession<Net>::on_retry(void* context) noexcept {
+  auto& connection = *static_cast<Connection*>(context);
+  if (!connection.session.stopping_) connection.client->connect();
+}
 
 }  // namespace ringside::collector

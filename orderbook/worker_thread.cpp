@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "ipc/placement.hpp"
+#include "orderbook/ring_drain.hpp"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -166,24 +167,11 @@ void WorkerThread::run(const std::atomic<bool>& stop) {
 
 // True: there was something.
 bool WorkerThread::drain(SourceIndex source) noexcept {
-  ipc::SpscReader& reader = rings_[source].reader();
-  worker_.source_drops(source, reader.drops(), ipc::now_ticks());
-  unsigned count = 0;
-  for (; count < drain_records_max; ++count) {
-    const Record* record = reader.peek();
-    if (record == nullptr) break;
-    const Ticks read = ipc::now_ticks();
-    // A loss accounts for drops that must be known by then.
-    if (record->kind == Kind::Loss) worker_.source_drops(source, reader.drops(), read);
-    ring_hop_->record(rate_.ns_between(Ticks{record->receive_tsc + record->publish_delta}, read));
-    const Ticks published_before = worker_.published();
-    worker_.take(source, *record, reader.levels(), read);
-    if (worker_.published() != published_before) {
-      worker_stage_->record(rate_.ns_between(read, worker_.published()));
-    }
-    reader.advance();
-  }
-  return count > 0;
+  const auto taken = [this](const Record& record, Ticks read, bool published) {
+    ring_hop_->record(rate_.ns_between(Ticks{record.receive_tsc + record.publish_delta}, read));
+    if (published) worker_stage_->record(rate_.ns_between(read, worker_.published()));
+  };
+  return drain_ring(worker_, source, rings_[source].reader(), ipc::now_ticks, taken) > 0;
 }
 
 void WorkerThread::hand_over_requests(Ticks now) noexcept {

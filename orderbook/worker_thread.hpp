@@ -31,7 +31,6 @@
 
 namespace ringside::orderbook {
 
-inline constexpr unsigned drain_records_max = 256;  // of one ring before the next one's turn
 inline constexpr std::uint64_t tick_ns = 1'000'000;
 inline constexpr std::uint64_t liveness_period_ns = 4'000'000;
 inline constexpr std::uint64_t attach_period_ns = 10'000'000;

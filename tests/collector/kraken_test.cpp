@@ -14,13 +14,13 @@ TEST_F(Kraken, SubscribesEachChannelForAllItsSymbols) {
   ASSERT_EQ(bench.host.sent.size(), 3U);
   EXPECT_EQ(bench.host.sent[0],
             R"({"method":"subscribe","params":{"channel":"book","symbol":["BTC/USD","XRP/USD"],)"
-            R"("depth":10,"snapshot":true},"req_id":3})");
+            R"("depth":10,"snapshot":true},"req_id":6})");
   EXPECT_EQ(bench.host.sent[1],
             R"({"method":"subscribe","params":{"channel":"trade","symbol":["BTC/USD","XRP/USD"],)"
-            R"("snapshot":false},"req_id":7})");
+            R"("snapshot":false},"req_id":13})");
   EXPECT_EQ(bench.host.sent[2],
             R"({"method":"subscribe","params":{"channel":"ticker","symbol":["BTC/USD","XRP/USD"],)"
-            R"("event_trigger":"bbo","snapshot":true},"req_id":11})");
+            R"("event_trigger":"bbo","snapshot":true},"req_id":20})");
 }
 
 TEST_F(Kraken, ManySymbolsGoInBatchesAndOverSeveralConnections) {
@@ -101,7 +101,7 @@ TEST_F(Kraken, AnInstrumentChannelThatNeverAnswersCostsTheConnection) {
 TEST_F(Kraken, TheAcknowledgedDepthIsTheBooks) {
   make({});
   open();
-  take(R"({"method":"subscribe","req_id":3,"result":{"channel":"book","depth":25,"snapshot":true,)"
+  take(R"({"method":"subscribe","req_id":6,"result":{"channel":"book","depth":25,"snapshot":true,)"
        R"("symbol":"BTC/USD"},"success":true,"time_in":"x","time_out":"y"})");
   (void)bench.drain();
   take(book("snapshot", "BTC/USD", btc_bid, btc_ask));
@@ -114,7 +114,7 @@ TEST_F(Kraken, ARefusedSymbolFailsAloneAndIsTriedAgainLater) {
   make({});
   open();
   (void)bench.drain();
-  take(R"({"error":"Currency pair not supported","method":"subscribe","req_id":3,"success":false,)"
+  take(R"({"error":"Currency pair not supported","method":"subscribe","req_id":6,"success":false,)"
        R"("symbol":"XRP/USD"})");
   const auto seen = only(1);
   ASSERT_EQ(seen.size(), 1U);
@@ -142,7 +142,7 @@ TEST_F(Kraken, ARefusedTickerLeavesTheBookAlone) {
   make({});
   open();
   (void)bench.drain();
-  take(R"({"error":"no","method":"subscribe","req_id":11,"success":false,"symbol":"XRP/USD"})");
+  take(R"({"error":"no","method":"subscribe","req_id":20,"success":false,"symbol":"XRP/USD"})");
   EXPECT_TRUE(bench.drain().empty());
   EXPECT_EQ(count(Count::SubscriptionsRefused), 1U);
 }

@@ -85,11 +85,11 @@ class KrakenV1 : public ::testing::Test {
 
 TEST_F(KrakenV1, SubscribesBookTradeAndSpread) {
   ASSERT_EQ(bench.host.sent.size(), 3U);
-  EXPECT_EQ(bench.host.sent[0], R"({"event":"subscribe","reqid":3,"pair":["XBT/USD","DASH/EUR"],)"
+  EXPECT_EQ(bench.host.sent[0], R"({"event":"subscribe","reqid":6,"pair":["XBT/USD","DASH/EUR"],)"
                                 R"("subscription":{"name":"book","depth":1000}})");
-  EXPECT_EQ(bench.host.sent[1], R"({"event":"subscribe","reqid":7,"pair":["XBT/USD","DASH/EUR"],)"
+  EXPECT_EQ(bench.host.sent[1], R"({"event":"subscribe","reqid":13,"pair":["XBT/USD","DASH/EUR"],)"
                                 R"("subscription":{"name":"trade"}})");
-  EXPECT_EQ(bench.host.sent[2], R"({"event":"subscribe","reqid":11,"pair":["XBT/USD","DASH/EUR"],)"
+  EXPECT_EQ(bench.host.sent[2], R"({"event":"subscribe","reqid":20,"pair":["XBT/USD","DASH/EUR"],)"
                                 R"("subscription":{"name":"spread"}})");
 }
 
@@ -153,10 +153,34 @@ TEST_F(KrakenV1, EventsAreUnderstood) {
 TEST_F(KrakenV1, ARefusedSymbolFailsAlone) {
   (void)bench.drain();
   take(R"({"errorMessage":"Currency pair not supported","event":"subscriptionStatus",)"
-       R"("pair":"DASH/EUR","reqid":3,"status":"error","subscription":{"name":"book"}})");
+       R"("pair":"DASH/EUR","reqid":6,"status":"error","subscription":{"name":"book"}})");
   const auto seen = only(1);
   ASSERT_EQ(seen.size(), 1U);
   EXPECT_EQ(seen[0].record.cause(), Cause::SubscriptionRefused);
+}
+
+TEST_F(KrakenV1, ThatThereIsNothingToUnsubscribeFromCostsNothing) {
+  // The venue never heard of the subscription: its snapshot is overdue, and asked for once more.
+  adapter->on_close(0, bench.now);
+  adapter->on_open(0, bench.now);
+  for (int i = 0; i < 120; ++i) {
+    if (i % 10 == 0) take(R"({"event":"heartbeat"})");
+    tick();
+  }
+  (void)bench.drain();
+  const std::string_view asked = bench.host.sent.back();
+  ASSERT_NE(asked.find(R"("event":"subscribe")"), std::string_view::npos) << asked;
+  const std::string_view ended = bench.host.sent[bench.host.sent.size() - 2];
+  const auto number = ended.substr(ended.find(R"("reqid":)") + 8);
+  ASSERT_NE(ended.find(R"("event":"unsubscribe")"), std::string_view::npos) << ended;
+  take(R"({"errorMessage":"Subscription Not Found","event":"subscriptionStatus",)"
+       R"("pair":"DASH/EUR","reqid":)" +
+       std::string(number.substr(0, number.find(','))) +
+       R"(,"status":"error","subscription":{"name":"book"}})");
+  for (const auto& seen : bench.drain()) {
+    EXPECT_NE(seen.record.quantity, static_cast<std::int64_t>(State::Failed));
+  }
+  EXPECT_EQ(count(Count::SubscriptionsRefused), 0U);
 }
 
 TEST_F(KrakenV1, DamageIsCountedByNameAndConfined) {

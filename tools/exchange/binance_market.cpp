@@ -64,7 +64,7 @@ UtcNs Binance::fresh_time(ListingIndex index, UtcNs now) {
 
 void Binance::write_truth(const Listing& listing, UtcNs time) {
   if (services_.truth == nullptr) return;
-  services_.truth->write(listing.symbol, time, canonical_hash(listing.book, depth_all));
+  services_.truth->write(listing, depth_all, time);
 }
 
 // Each change has an id of its own; on the futures the other symbols' lie in between.

@@ -140,6 +140,11 @@ UtcNs Generator::advance(UtcNs now) {
   return now;
 }
 
+void Generator::change_rate(std::uint32_t rate) {
+  spec_.rate = rate;
+  schedule_ = BurstSchedule(spec_);
+}
+
 // Unique for each instrument, in whole microseconds.
 UtcNs Generator::fresh_time(ListingIndex index, UtcNs time) {
   auto& last = last_times_[index];

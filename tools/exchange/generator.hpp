@@ -44,6 +44,8 @@ class Generator final : public Source {
   Generator(const Options& options, Random random, Market& market, Venue& venue, Outlet& outlet);
 
   UtcNs advance(UtcNs now) override;
+  // Events a second from here on, all symbols; not 0.
+  void change_rate(std::uint32_t rate);
 
  private:
   void step(UtcNs time);

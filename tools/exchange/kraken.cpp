@@ -81,7 +81,7 @@ void Kraken::begin(UtcNs now) {
     listing.snapshot_seen = true;
     listing.book_time = now;
     if (services_.truth == nullptr) continue;
-    services_.truth->write(listing.symbol, now, canonical_hash(listing.book, listing.depth));
+    services_.truth->write(listing, listing.depth, now);
   }
 }
 
@@ -116,7 +116,7 @@ void Kraken::on_book(ListingIndex index, UtcNs time) {
   if (visible) {
     listing.book_time = time;
     if (services_.truth != nullptr) {
-      services_.truth->write(listing.symbol, time, canonical_hash(listing.book, listing.depth));
+      services_.truth->write(listing, listing.depth, time);
     }
   }
   if (subscriptions_.any(book, index)) {
@@ -260,7 +260,7 @@ void Kraken::follow(const KrakenFrame& frame) {
     listing.snapshot_seen = listing.snapshot_seen || snapshot;
     listing.book_time = entry.time;
     if (services_.truth == nullptr || !listing.snapshot_seen) continue;
-    services_.truth->write(listing.symbol, entry.time, canonical_hash(listing.book, listing.depth));
+    services_.truth->write(listing, listing.depth, entry.time);
   }
 }
 

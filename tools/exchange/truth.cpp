@@ -4,6 +4,7 @@
 #include <system_error>
 
 #include "tools/exchange/decimal.hpp"
+#include "tools/exchange/market.hpp"
 
 namespace ringside::exchange {
 namespace {
@@ -26,8 +27,9 @@ TruthLog::~TruthLog() {
   }
 }
 
-void TruthLog::write(std::string_view symbol, UtcNs time, std::uint64_t hash) {
-  line_.assign(symbol);
+void TruthLog::write(const Listing& listing, std::size_t depth, UtcNs time) {
+  const auto hash = canonical_hash(listing.book, depth);
+  line_.assign(listing.symbol);
   line_ += ' ';
   append_integer(line_, static_cast<std::uint64_t>(time.value));
   line_ += ' ';

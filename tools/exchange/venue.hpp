@@ -29,7 +29,7 @@ struct VenueServices {
   Market& market;
   Outlet& outlet;
   Faults& faults;
-  TruthLog* truth = nullptr;  // null: none asked for
+  Truth* truth = nullptr;  // null: none asked for
   bool replaying = false;
   std::int64_t rest_delay_ns = 0;  // of answers in a generated market
   std::int64_t depth_period_ns = 0;  // of gathered depth messages; 0: the stream's own

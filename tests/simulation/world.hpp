@@ -1,0 +1,43 @@
+// One run: an exchange, a collector and a worker in one process, on virtual time and virtual
+// sockets, and after every step a look at what a reader of the book table sees.
+//
+//   ExchangeSide --virtual sockets--> VenueSession, Adapter, RecordWriter --ring--> Worker -->
+//   table
+//
+// What must hold after every step: a book that is published as live is the exchange's own book of
+// the same message, and once collector and worker have taken in all that has arrived, of the newest
+// message that came. When the faults have ended: all books are live again within settle_ns_max, and
+// once the market stands still each equals the exchange's book.
+//
+// Threads: one. Bounded by: the plan; settle_ns_max. Fails by: Outcome::failure, a sentence.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/simulation/plan.hpp"
+
+namespace ringside::simulation {
+
+// The longest that anything waits by design is what was refused: five minutes, then a subscription.
+inline constexpr std::int64_t settle_ns_max = 420'000'000'000;
+
+struct Outcome {
+  std::string failure;  // empty: all held
+  std::uint64_t hash = 0;
+  std::int64_t settle_ns = 0;  // from the end of the faults until all was live again
+  std::uint64_t steps = 0;
+  std::uint64_t looks = 0;                          // books compared while live
+  std::uint64_t losses = 0;                         // times a book was seen to leave live
+  std::array<std::uint32_t, fault_kinds> struck{};  // by FaultKind
+  std::vector<std::string> trace;
+};
+
+[[nodiscard]] Outcome run_world(const Plan& plan, bool in_words = false);
+// A line about the plan.
+[[nodiscard]] std::string describe(const Plan& plan);
+
+}  // namespace ringside::simulation
