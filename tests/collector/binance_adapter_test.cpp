@@ -493,5 +493,23 @@ INSTANTIATE_TEST_SUITE_P(
                        Count::NumberOverflow}),
     [](const auto& damage) { return damage.param.name; });
 
+// Its numbers are too fine for this symbol, so that the units become finer. The next such answer
+// can be read, and is known by its price all the same.
+TEST_F(Spot, ASecondAnswerOfAnotherSymbolIsSeenByItsPriceInFinerUnits) {
+  run.receive(wrapped("adausdt@bookTicker",
+                      R"({"u":101,"s":"ADAUSDT","b":"1.5000","B":"10.0","a":"1.6000","A":"20.0"})"));
+  const auto of_another =
+      spot_snapshot(110, R"(["63.12345","1.0"])", R"(["63.22345","1.0"])");
+  run.receive(ada(110, 110, ""));
+  wait_for_request("ADAUSDT");
+  run.answer("ADAUSDT", of_another);
+  EXPECT_EQ(run.count(Count::NumberTooFine), 1U);
+  run.receive(ada(111, 112, ""));
+  wait_for_request("ADAUSDT");
+  run.answer("ADAUSDT", of_another);
+  EXPECT_EQ(run.count(Count::SymbolMismatch), 1U);
+  EXPECT_NE(ada_book().state, State::Live);
+}
+
 }  // namespace
 }  // namespace ringside::collector::binance_test
