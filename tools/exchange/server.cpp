@@ -11,13 +11,29 @@ namespace ringside::exchange {
 namespace {
 
 constexpr std::int64_t wait_ns_max = 20'000'000;
-constexpr std::size_t queue_bytes = std::size_t{4} << 20;
-constexpr std::size_t piece_bytes = std::size_t{64} << 10;
+constexpr std::size_t queue_bytes = std::size_t{8} << 20;
+constexpr std::size_t batch_bytes = std::size_t{64} << 10;
+// Of the queue, left to pongs: frames of the market never fill it to the brim.
+constexpr std::size_t control_bytes = std::size_t{256} << 10;
+static_assert(frame_bytes_max + control_bytes + batch_bytes < queue_bytes);
 
 std::int64_t read_clock(clockid_t clock) {
   timespec time{};
   clock_gettime(clock, &time);
   return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+// One frame, and as many more as stay within batch_bytes. `frames` are our own, whole.
+std::string_view first_frames(std::string_view frames) {
+  std::size_t bytes = 0;
+  while (bytes < frames.size()) {
+    const auto rest = std::as_bytes(std::span(frames.substr(bytes)));
+    const auto header = net::parse_frame_header<net::Role::Client>(rest);
+    const auto frame = header.header_bytes + static_cast<std::size_t>(header.payload_bytes);
+    if (bytes != 0 && bytes + frame > batch_bytes) break;
+    bytes += frame;
+  }
+  return frames.substr(0, bytes);
 }
 
 net::WebSocketServerOptions server_options(const ServerOptions& options) {
@@ -112,7 +128,9 @@ void Server::on_close(void* context, net::ServerConnection& connection, net::Clo
 void Server::send(SessionId session, std::string_view text, Frame) {
   auto& slot = slots_[session & 0xff];
   if (slot.session != session) return;
-  if (slot.pending.size() + text.size() > pending_bytes_max) return close(session);
+  if (text.size() > frame_bytes_max || slot.pending.size() + text.size() > pending_bytes_max) {
+    return close(session);
+  }
   std::array<std::byte, net::frame_header_bytes_max> header;
   const auto bytes = net::write_frame_header<net::Role::Server>(header, net::Opcode::Text, true,
                                                                 text.size(), net::MaskKey{});
@@ -142,11 +160,13 @@ bool Server::congested() const {
   });
 }
 
+// Whole frames only: what the connection itself has to say, a pong, may come between any two calls.
 void Server::hand_over(Slot& slot) {
   while (slot.sent < slot.pending.size()) {
-    const auto piece = std::string_view(slot.pending).substr(slot.sent, piece_bytes);
-    if (!slot.connection->send_raw(piece)) return;
-    slot.sent += piece.size();
+    const auto batch = first_frames(std::string_view(slot.pending).substr(slot.sent));
+    if (slot.connection->queued_bytes() + batch.size() + control_bytes > queue_bytes) return;
+    if (!slot.connection->send_raw(batch)) return;
+    slot.sent += batch.size();
   }
   slot.pending.clear();
   slot.sent = 0;

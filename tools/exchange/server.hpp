@@ -1,9 +1,10 @@
 // The simulated exchange on a port: WebSocket and HTTP, with or without TLS. Frames that become due
 // together are handed over together, so that a burst costs few TLS records, as a real one does.
 //
-// Threads: one. Bounded by: sessions_max connections; pending_bytes_max bytes waiting for one of
-// them. A session with more than pending_bytes_high waiting stops the market until it has taken
-// them; one that takes nothing for stuck_ns is cut. Fails by: std::system_error at construction.
+// Threads: one. Bounded by: sessions_max connections; frame_bytes_max a frame; pending_bytes_max
+// bytes waiting for one of them. A session with more than pending_bytes_high waiting stops the
+// market until it has taken them; one that takes nothing for stuck_ns is cut. Fails by:
+// std::system_error at construction.
 #pragma once
 
 #include <atomic>
@@ -19,6 +20,7 @@
 namespace ringside::exchange {
 
 inline constexpr std::uint32_t sessions_max = 200;
+inline constexpr std::size_t frame_bytes_max = std::size_t{4} << 20;
 inline constexpr std::size_t pending_bytes_high = std::size_t{1} << 20;
 inline constexpr std::size_t pending_bytes_max = std::size_t{256} << 20;
 inline constexpr std::int64_t stuck_ns = 60'000'000'000;
