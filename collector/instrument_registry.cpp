@@ -7,9 +7,11 @@
 
 #include <cerrno>
 #include <charconv>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <stdexcept>
 #include <system_error>
 
@@ -55,9 +57,14 @@ class File {
   int descriptor_;
 };
 
-std::string read_all(const std::string& path) {
+// Nothing if there is no such file.
+std::optional<std::string> read_all(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error) && !error) return std::nullopt;
   std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  if (!file) fail(path, "read");
+  return text;
 }
 
 }  // namespace
@@ -78,7 +85,7 @@ std::string InstrumentRegistry::path(std::string_view suffix) const {
 
 void InstrumentRegistry::load() {
   const auto file = path("instruments");
-  const auto text = read_all(file);
+  const auto text = read_all(file).value_or(std::string());
   // A line cut short by a crash was never used (it is synced before use): forget it.
   const auto whole = text.rfind('\n') == std::string::npos ? 0 : text.rfind('\n') + 1;
   if (whole != text.size()) File(file, O_WRONLY | O_CLOEXEC).truncate(whole);
@@ -88,28 +95,43 @@ void InstrumentRegistry::load() {
     const std::string_view line(text.data() + begin, end - begin);
     begin = end + 1;
     ++line_number;
-    const auto first = line.find(' ');
-    const auto second = first == std::string_view::npos ? first : line.find(' ', first + 1);
-    std::uint32_t ordinal = 0;
-    const auto parsed = std::from_chars(line.data(), line.data() + line.size(), ordinal);
-    const bool good = second != std::string_view::npos && parsed.ec == std::errc() &&
-                      parsed.ptr == line.data() + first && ordinal == ordinals_.size();
+    // Exactly as id_of() writes it, and no symbol twice: an ordinal is one instrument's for ever.
+    const auto ordinal = static_cast<std::uint32_t>(ordinals_.size());
+    const auto prefix = fmt::format("{} ", ordinal);
+    const auto space = line.find(' ', prefix.size());
+    const bool shaped = line.starts_with(prefix) && space != std::string_view::npos &&
+                        space > prefix.size() && space + 1 < line.size();
+    const bool good =
+        shaped &&
+        ordinals_
+            .emplace(std::pair(std::string(line.substr(prefix.size(), space - prefix.size())),
+                               std::string(line.substr(space + 1))),
+                     ordinal)
+            .second;
     if (!good) {
       throw std::runtime_error(
           fmt::format("{}:{}: '{}' is not 'ordinal venue symbol' in order; restore the file "
                       "from a backup, or remove it to number the instruments anew",
                       file, line_number, line));
     }
-    ordinals_.emplace(std::pair(std::string(line.substr(first + 1, second - first - 1)),
-                                std::string(line.substr(second + 1))),
-                      ordinal);
   }
 }
 
 void InstrumentRegistry::advance_generation() {
   const auto file = path("generation");
-  const auto text = read_all(file);
-  std::from_chars(text.data(), text.data() + text.size(), generation_);
+  if (const auto text = read_all(file)) {
+    // A number that cannot be read must not become 1 again: epochs would be used twice.
+    const auto* end = text->data() + text->size();
+    const auto parsed = std::from_chars(text->data(), end, generation_);
+    const bool good = parsed.ec == std::errc() && end - parsed.ptr == 1 && *parsed.ptr == '\n' &&
+                      generation_ != 0 && generation_ != UINT32_MAX;
+    if (!good) {
+      throw std::runtime_error(
+          fmt::format("{}: holds no generation of a collector; write a number into it that is "
+                      "greater than any before, or remove it while no worker runs",
+                      file));
+    }
+  }
   ++generation_;
   const auto temporary = file + ".new";
   File(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC)

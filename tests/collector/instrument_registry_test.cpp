@@ -64,6 +64,24 @@ TEST_F(Registry, AFileThatWasNotWrittenHereIsRefusedWithItsLine) {
   }
 }
 
+TEST_F(Registry, ASymbolThatStandsTwiceIsRefusedSoThatNoOrdinalIsTwoInstruments) {
+  open().id_of("kraken", "BTC/USD");
+  std::ofstream(directory_ + "/c0.instruments", std::ios::app) << "1 kraken BTC/USD\n";
+  EXPECT_THROW(open(), std::runtime_error);
+}
+
+// Begun anew at 1, a collector would use epochs that its workers have seen.
+TEST_F(Registry, AGenerationThatCannotBeReadIsRefusedAndNotBegunAnew) {
+  EXPECT_EQ(open().generation(), 1U);
+  for (const auto* damaged :
+       {"", "x\n", "-3\n", "7", "7 \n", "0\n", "4294967295\n", "99999999999\n"}) {
+    std::ofstream(directory_ + "/c0.generation") << damaged;
+    EXPECT_THROW(open(), std::runtime_error) << damaged;
+  }
+  std::ofstream(directory_ + "/c0.generation") << "41\n";
+  EXPECT_EQ(open().generation(), 42U);
+}
+
 TEST_F(Registry, ADirectoryThatCannotBeMadeIsACleanError) {
   directory_ = "/proc/ringside_cannot_be_here";
   EXPECT_THROW(open(), std::system_error);
