@@ -2,7 +2,8 @@
 // no read leaves the mapping, and a thousand polls come to an end.
 //
 // Input: one byte of kind, then patches {u16 offset, u8 length, bytes} over the image of a good
-// segment; a patch of length 0 cuts the file off at its offset.
+// segment; a patch of length 0 cuts the file off at its offset. Where the segment is large the
+// offset counts in words.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,10 +17,13 @@
 #include <string>
 #include <vector>
 
+#include "ipc/book_table.hpp"
 #include "ipc/broadcast_ring.hpp"
+#include "ipc/catalogue.hpp"
 #include "ipc/check.hpp"
 #include "ipc/cursor.hpp"
 #include "ipc/spsc_ring.hpp"
+#include "ipc/telemetry.hpp"
 
 namespace {
 
@@ -29,6 +33,8 @@ using Bytes = std::vector<std::uint8_t>;
 
 constexpr std::uint64_t ring_slots = 64;  // a page: one slot further is not mapped
 constexpr int polls = 1000;
+constexpr std::uint32_t entries = 4;          // of tables
+constexpr std::size_t small_bytes = 0x10000;  // what a u16 reaches
 
 Bytes image_of(const Segment& segment) {
   const auto* base = reinterpret_cast<const std::uint8_t*>(&segment.header());
@@ -50,7 +56,8 @@ struct Scene {
     for (std::uint32_t i = 0; i < 20; ++i) {
       RINGSIDE_CHECK(worker.request_resync(0, {InstrumentId{i}, i, Cause::BadMessage}, Ticks{1}));
     }
-    images = {spsc_image(), broadcast_image(), image_of(cursor)};
+    images = {spsc_image(),  broadcast_image(), image_of(cursor),
+              books_image(), catalogue_image(), telemetry_image()};
   }
   ~Scene() {
     ::close(file);
@@ -84,12 +91,42 @@ struct Scene {
     return image_of(segment);
   }
 
+  static Bytes books_image() {
+    Segment segment = book_table_in_memory(entries);
+    BookTableWriter writer(segment);
+    BookView view;
+    view.state = State::Live;
+    view.bid_count = view.ask_count = 3;
+    for (std::uint32_t i = 0; i < entries; ++i) {
+      writer.update(writer.add(InstrumentId{i}), view);
+    }
+    return image_of(segment);
+  }
+  static Bytes catalogue_image() {
+    Segment segment = catalogue_in_memory(entries);
+    CatalogueWriter writer(segment);
+    for (std::uint32_t i = 0; i < entries; ++i) {
+      writer.append({InstrumentId{i}, 0, {}, "kraken", "S" + std::to_string(i), "w0.0"});
+    }
+    return image_of(segment);
+  }
+  static Bytes telemetry_image() {
+    auto telemetry = Telemetry::in_memory({"fuzz", "c0", "collector", "", 1});
+    telemetry.counter("c0.0.frames").add(7);
+    telemetry.gauge("c0.0.depth").set(3);
+    telemetry.histogram(stage::worker, "w0.0").record(1000);
+    telemetry.fact({"cpu", "auto", "3", ""});
+    telemetry.degradation({"no huge pages"});
+    telemetry.on_tick(Ticks{1});
+    return image_of(telemetry.segment());
+  }
+
   std::string root;
   int file = -1;
   Segment ring = spsc_in_memory(ring_slots);
   Segment cursor = cursor_in_memory();
   CursorWriter worker{cursor};
-  std::array<Bytes, 3> images;
+  std::array<Bytes, 6> images;
 };
 
 std::uint64_t sum;  // so that no read can be left out
@@ -150,24 +187,89 @@ void read_cursor(const Segment& segment, Segment& ring) {
   RINGSIDE_CHECK(writer.free_slots() <= ring_slots);
 }
 
-}  // namespace
+void read_books(const Segment& segment) {
+  BookTableReader reader(segment, TickRate::of(1.0, false));
+  RINGSIDE_CHECK(reader.count() <= segment.geometry().item_count);
+  BookView view;
+  for (std::uint32_t i = 0; i < std::min(reader.count(), entries); ++i) {
+    sum += reader.instrument_at(i).value_or(InstrumentId{}).value;
+    if (reader.read(i, view, Ticks{1}, book_levels_max) != ReadStatus::Ok) continue;
+    RINGSIDE_CHECK(view.bid_count <= book_levels_max && view.ask_count <= book_levels_max);
+    touch(std::span(view.bids).first(view.bid_count));
+    touch(std::span(view.asks).first(view.ask_count));
+  }
+  sum += reader.index_of(InstrumentId{2}).value_or(0);
+}
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static Scene scene;
-  if (size == 0) return 0;
-  constexpr std::array kinds{SegmentKind::Spsc, SegmentKind::Broadcast, SegmentKind::Cursor};
-  const std::size_t which = data[0] % kinds.size();
-  Bytes image = scene.images[which];
-  for (std::size_t at = 1; at + 3 <= size;) {
-    const std::size_t offset = (data[at] | (std::size_t{data[at + 1]} << 8)) % (image.size() + 1);
+void read_catalogue(const Segment& segment) {
+  const CatalogueReader reader(segment);
+  RINGSIDE_CHECK(reader.count() <= segment.geometry().item_count);
+  CatalogueEntry entry;
+  for (std::uint32_t i = 0; i < std::min(reader.count(), entries); ++i) {
+    if (reader.at(i, entry) != CatalogueStatus::Ok) continue;
+    for (const char c : entry.symbol.view()) RINGSIDE_CHECK(c >= ' ' || c < 0);
+  }
+  (void)reader.find("kraken", "S1", entry);
+}
+
+void read_telemetry(const Segment& segment) {
+  static HistogramSnapshot copy;
+  const TelemetryReader reader(segment);
+  for (const auto& counter : reader.counters()) sum += counter.value;
+  RINGSIDE_CHECK(reader.facts().size() <= facts_max);
+  RINGSIDE_CHECK(reader.degradations().size() <= degradations_max);
+  for (const auto& label : reader.histograms()) {
+    RINGSIDE_CHECK(reader.copy_histogram(label.index, copy));
+    sum += reader.beyond_range(label.index);
+  }
+  ClockReading clock;
+  if (reader.clock(clock)) sum += static_cast<std::uint64_t>(clock.utc_of(Ticks{5}).value);
+}
+
+void read(SegmentKind kind, const Segment& segment, Segment& ring) {
+  switch (kind) {
+    case SegmentKind::Spsc:
+      return read_spsc(segment);
+    case SegmentKind::Broadcast:
+      return read_broadcast(segment);
+    case SegmentKind::BookTable:
+      return read_books(segment);
+    case SegmentKind::Catalogue:
+      return read_catalogue(segment);
+    case SegmentKind::Telemetry:
+      return read_telemetry(segment);
+    default:
+      return read_cursor(segment, ring);
+  }
+}
+
+// Lays the patches of `data` over the image.
+void deface(Bytes& image, const std::uint8_t* data, std::size_t size) {
+  const std::size_t unit = image.size() <= small_bytes ? 1 : sizeof(std::uint64_t);
+  for (std::size_t at = 0; at + 3 <= size;) {
+    const std::size_t place = data[at] | (std::size_t{data[at + 1]} << 8);
+    const std::size_t offset = place * unit % (image.size() + 1);
     const std::size_t length = data[at + 2];
     at += 3;
     if (length == 0) image.resize(offset);
     const std::size_t bytes =
         std::min({length, size - at, image.size() - std::min(offset, image.size())});
-    std::memcpy(image.data() + offset, data + at, bytes);
+    if (bytes > 0) std::memcpy(image.data() + offset, data + at, bytes);
     at += length;
   }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static Scene scene;
+  if (size == 0) return 0;
+  constexpr std::array kinds{SegmentKind::Spsc,      SegmentKind::Broadcast,
+                             SegmentKind::Cursor,    SegmentKind::BookTable,
+                             SegmentKind::Catalogue, SegmentKind::Telemetry};
+  const std::size_t which = data[0] % kinds.size();
+  Bytes image = scene.images[which];
+  deface(image, data + 1, size - 1);
   RINGSIDE_CHECK(::ftruncate(scene.file, 0) == 0);
   RINGSIDE_CHECK(::pwrite(scene.file, image.data(), image.size(), 0) ==
                  static_cast<ssize_t>(image.size()));
@@ -180,16 +282,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!segment.mapped()) return 0;
   RINGSIDE_CHECK(segment.geometry().total_bytes <= image.size());
   sum += static_cast<std::uint64_t>(segment.liveness(Ticks{1}, {0, 0}));
-  switch (kinds[which]) {
-    case SegmentKind::Spsc:
-      read_spsc(segment);
-      break;
-    case SegmentKind::Broadcast:
-      read_broadcast(segment);
-      break;
-    default:
-      read_cursor(segment, scene.ring);
-      break;
-  }
+  read(kinds[which], segment, scene.ring);
   return 0;
 }
