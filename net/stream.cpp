@@ -420,6 +420,18 @@ void Stream::abort(CloseReason reason, std::string_view detail) noexcept {
   quiesce();
 }
 
+void Stream::reset() noexcept {
+  if (channel_.descriptor() >= 0) {
+    const linger at_once{1, 0};
+    (void)::setsockopt(channel_.descriptor(), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+  }
+  abort(CloseReason::Requested);
+}
+
+void Stream::half_close() noexcept {
+  if (channel_.descriptor() >= 0) ::shutdown(channel_.descriptor(), SHUT_WR);
+}
+
 // on_close comes from the loop, never from within a call of the owner's: when nothing is in flight
 // any more, that is the timer's doing.
 void Stream::quiesce() noexcept {

@@ -108,6 +108,10 @@ class Stream {
   void close(CloseReason reason, std::string_view detail = {}) noexcept;
   // At once; what is queued is lost.
   void abort(CloseReason reason, std::string_view detail = {}) noexcept;
+  // For tests of the peer. As abort(), but the peer gets an RST; and: only our direction ends, as
+  // soon as the kernel has sent what it holds.
+  void reset() noexcept;
+  void half_close() noexcept;
 
   [[nodiscard]] StreamState state() const noexcept { return state_; }
   [[nodiscard]] bool open() const noexcept { return state_ == StreamState::Open; }

@@ -245,6 +245,8 @@ void ServerConnection::close(std::uint16_t code, std::string_view reason) noexce
 }
 
 void ServerConnection::abort() noexcept { stream_.abort(CloseReason::Requested); }
+void ServerConnection::reset() noexcept { stream_.reset(); }
+void ServerConnection::half_close() noexcept { stream_.half_close(); }
 
 void ServerConnection::session_text(void* context, std::string_view text,
                                     ReceiveTimes times) noexcept {

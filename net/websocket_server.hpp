@@ -83,6 +83,9 @@ class ServerConnection {
 
   void close(std::uint16_t code = 1000, std::string_view reason = {}) noexcept;
   void abort() noexcept;  // no Close frame, no close_notify
+  void reset() noexcept;  // abort() by RST instead of FIN: what was sent and not read is lost, too
+  // FIN, and nothing else: the socket stays open and can still be read. Nothing can be sent after.
+  void half_close() noexcept;
 
   [[nodiscard]] bool open() const noexcept { return session_.state() == SessionState::Open; }
   [[nodiscard]] bool in_use() const noexcept { return stream_.state() != StreamState::Closed; }

@@ -6,6 +6,7 @@
 
 namespace ringside::simulation {
 
+using exchange::Ending;
 using exchange::RequestId;
 using exchange::SessionId;
 
@@ -327,7 +328,7 @@ void ExchangeSide::on_http_gone(VirtualHttpClient& client) {
 
 // --- exchange::Outlet ---------------------------------------------------------------------------
 
-void ExchangeSide::close(SessionId session) {
+void ExchangeSide::close(SessionId session, Ending) {
   if (auto* const link = link_of(session)) cut(*link, net::CloseReason::PeerReset);
 }
 

@@ -81,7 +81,7 @@ class ExchangeSide final : public Wire, public exchange::Outlet {
 
   // --- exchange::Outlet ---
   void send(exchange::SessionId session, std::string_view text, exchange::Frame frame) override;
-  void close(exchange::SessionId session) override;
+  void close(exchange::SessionId session, exchange::Ending ending) override;
   void answer(exchange::RequestId request, int status, std::string_view body) override;
   [[nodiscard]] bool congested() const override { return false; }
 

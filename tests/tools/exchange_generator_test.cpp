@@ -249,19 +249,29 @@ TEST(Faults, DropLeavesOutExactlyTheNamedMessage) {
   for (std::size_t i = 0; i < bad.size(); ++i) EXPECT_EQ(good[i].text, bad[i].text);
 }
 
-TEST(Faults, CloseAndStallHitTheConnectionsOpenThen) {
-  for (const bool close : {true, false}) {
+TEST(Faults, WhatHitsWholeConnectionsHitsThoseOpenThen) {
+  struct Case {
+    std::string fault;
+    std::vector<Ending> endings;
+    bool silent;  // the session stays, and hears nothing more
+  };
+  for (const auto& [fault, endings, silent] : std::vector<Case>{
+           {"close@100", {Ending::Cut}, false},
+           {"reset@100", {Ending::Reset}, false},
+           {"half-close@100", {Ending::HalfClosed}, true},
+           {"stall@100", {}, true},
+       }) {
+    SCOPED_TRACE(fault);
     KeepingOutlet outlet;
-    Exchange exchange(
-        {.generate = four + ";rate=5000", .faults = close ? "close@100" : "stall@100"}, outlet,
-        test_start);
+    Exchange exchange({.generate = four + ";rate=5000", .faults = fault}, outlet, test_start);
     exchange.on_open(1, "/v2", test_start);
     exchange.on_text(1, subscribe(all_four, 25), test_start);
     UtcNs now = run(exchange, test_start, test_second / 2);
     std::size_t data = 0;
     for (const auto& sent : outlet.take()) data += sent.frame == Frame::Data ? 1 : 0;
-    EXPECT_EQ(outlet.closed, close ? std::vector<SessionId>{1} : std::vector<SessionId>{});
-    if (!close) {
+    EXPECT_EQ(outlet.endings, endings);
+    EXPECT_EQ(outlet.closed, std::vector<SessionId>(endings.size(), 1));
+    if (silent) {
       EXPECT_EQ(data, 100U);
       now = run(exchange, now, 5 * test_second);
       EXPECT_EQ(outlet.take().size(), 0U) << "not even a heartbeat";

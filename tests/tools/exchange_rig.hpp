@@ -34,7 +34,10 @@ class KeepingOutlet final : public Outlet {
   void send(SessionId session, std::string_view text, Frame frame) override {
     frames.push_back({session, std::string(text), frame});
   }
-  void close(SessionId session) override { closed.push_back(session); }
+  void close(SessionId session, Ending ending) override {
+    closed.push_back(session);
+    endings.push_back(ending);
+  }
   void answer(RequestId request, int status, std::string_view body) override {
     answers.push_back({request, status, std::string(body)});
   }
@@ -45,6 +48,7 @@ class KeepingOutlet final : public Outlet {
 
   std::vector<SentFrame> frames;
   std::vector<SessionId> closed;
+  std::vector<Ending> endings;  // of each
   std::vector<Answer> answers;
   bool full = false;
 };

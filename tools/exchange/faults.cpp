@@ -9,8 +9,8 @@ namespace {
 
 [[noreturn]] void refuse(std::string_view text) {
   throw std::invalid_argument("--faults: '" + std::string(text) +
-                              "' is none of corrupt:SYMBOL@N, drop:SYMBOL@N, close@N, stall@N "
-                              "(N from 1; several are separated by commas)");
+                              "' is none of corrupt:SYMBOL@N, drop:SYMBOL@N, close@N, stall@N, "
+                              "reset@N, half-close@N (N from 1; several are separated by commas)");
 }
 
 }  // namespace
@@ -33,6 +33,8 @@ void Faults::add(std::string_view text) {
   const auto what = text.substr(0, at_sign);
   if (what == "close") return of_stream_.push_back({StreamFault::Close, at});
   if (what == "stall") return of_stream_.push_back({StreamFault::Stall, at});
+  if (what == "reset") return of_stream_.push_back({StreamFault::Reset, at});
+  if (what == "half-close") return of_stream_.push_back({StreamFault::HalfClose, at});
   const auto colon = what.find(':');
   if (colon == std::string_view::npos || colon + 1 == what.size()) refuse(text);
   const auto kind = what.substr(0, colon);
@@ -81,9 +83,17 @@ void FaultyOutlet::send(SessionId session, std::string_view text, Frame frame) {
       for (auto& each : sessions_) each.stalled = true;
       return;
     case StreamFault::Close:
-      for (const auto& each : sessions_) next_.close(each.id);
-      return;
+      return close_all(Ending::Cut);
+    case StreamFault::Reset:
+      return close_all(Ending::Reset);
+    case StreamFault::HalfClose:
+      for (auto& each : sessions_) each.stalled = true;
+      return close_all(Ending::HalfClosed);
   }
+}
+
+void FaultyOutlet::close_all(Ending ending) {
+  for (const auto& each : sessions_) next_.close(each.id, ending);
 }
 
 }  // namespace ringside::exchange

@@ -5,6 +5,8 @@
 //           | "drop:" SYMBOL "@" N        never sends it
 //           | "close@" N                  cuts every connection after N data frames
 //           | "stall@" N                  sends nothing more on the connections open then
+//           | "reset@" N                  ends every connection by RST
+//           | "half-close@" N             ends our direction of each (FIN), and keeps the sockets
 //
 // Book updates are counted from 1, for each symbol, from the first one that somebody was subscribed
 // to; snapshots are not counted. Data frames are counted over all connections; acknowledgements,
@@ -23,7 +25,7 @@
 namespace ringside::exchange {
 
 enum class BookFault : std::uint8_t { None, Corrupt, Drop };
-enum class StreamFault : std::uint8_t { None, Close, Stall };
+enum class StreamFault : std::uint8_t { None, Close, Stall, Reset, HalfClose };
 
 class Faults {
  public:
@@ -65,7 +67,7 @@ class FaultyOutlet final : public Outlet {
   void on_close(SessionId session);
 
   void send(SessionId session, std::string_view text, Frame frame) override;
-  void close(SessionId session) override { next_.close(session); }
+  void close(SessionId session, Ending ending) override { next_.close(session, ending); }
   void answer(RequestId request, int status, std::string_view body) override {
     next_.answer(request, status, body);
   }
@@ -76,6 +78,7 @@ class FaultyOutlet final : public Outlet {
     SessionId id;
     bool stalled;
   };
+  void close_all(Ending ending);
 
   Outlet& next_;
   Faults& faults_;

@@ -81,8 +81,8 @@ void declare(CLI::App& app, Arguments& arguments) {
   app.add_option("--venue", arguments.exchange.venue,
                  "of a replay whose URLs do not tell: " + std::string(venue_names()));
   app.add_option("--faults", arguments.exchange.faults,
-                 "corrupt:SYMBOL@N, drop:SYMBOL@N (the Nth book update), close@N, stall@N\n"
-                 "(after N data frames); several are separated by commas");
+                 "corrupt:SYMBOL@N, drop:SYMBOL@N (the Nth book update); close@N, stall@N,\n"
+                 "reset@N, half-close@N (after N data frames); several are separated by commas");
   app.add_flag("--split-layout", arguments.exchange.split_layout,
                "Binance futures as since April 2026: paths without /public or /market stay silent");
   app.add_option("--seed", arguments.exchange.seed, "of a generated market (default: a fresh one)");

@@ -16,13 +16,19 @@ enum class Frame : std::uint8_t {
   Data,     // the market's own stream: what faults count
 };
 
+// How a connection ends; none of them with a closing handshake.
+enum class Ending : std::uint8_t {
+  Cut,         // FIN
+  Reset,       // RST
+  HalfClosed,  // FIN in our direction; the socket stays
+};
+
 class Outlet {
  public:
   virtual ~Outlet() = default;
   // One text frame. Unknown sessions are ignored: they may have closed meanwhile.
   virtual void send(SessionId session, std::string_view text, Frame frame) = 0;
-  // Cuts the connection, without a closing handshake.
-  virtual void close(SessionId session) = 0;
+  virtual void close(SessionId session, Ending ending) = 0;
   // The JSON answer to a request.
   virtual void answer(RequestId request, int status, std::string_view body) = 0;
   // Some session's queue is full: the market must wait.

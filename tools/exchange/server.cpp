@@ -129,7 +129,7 @@ void Server::send(SessionId session, std::string_view text, Frame) {
   auto& slot = slots_[session & 0xff];
   if (slot.session != session) return;
   if (text.size() > frame_bytes_max || slot.pending.size() + text.size() > pending_bytes_max) {
-    return close(session);
+    return close(session, Ending::Cut);
   }
   std::array<std::byte, net::frame_header_bytes_max> header;
   const auto bytes = net::write_frame_header<net::Role::Server>(header, net::Opcode::Text, true,
@@ -138,9 +138,20 @@ void Server::send(SessionId session, std::string_view text, Frame) {
   slot.pending.append(text);
 }
 
-void Server::close(SessionId session) {
+void Server::close(SessionId session, Ending ending) {
   auto& slot = slots_[session & 0xff];
-  if (slot.session == session) slot.connection->abort();
+  if (slot.session != session) return;
+  switch (ending) {
+    case Ending::Cut:
+      return slot.connection->abort();
+    case Ending::Reset:
+      return slot.connection->reset();
+    case Ending::HalfClosed:
+      // What is still ours to send goes nowhere; whatever came from it would end the connection.
+      slot.pending.clear();
+      slot.sent = 0;
+      return slot.connection->half_close();
+  }
 }
 
 void Server::answer(RequestId request, int status, std::string_view body) {

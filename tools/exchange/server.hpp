@@ -42,7 +42,7 @@ class Server final : public Outlet {
   void run(const std::atomic<bool>& stop);
 
   void send(SessionId session, std::string_view text, Frame frame) override;
-  void close(SessionId session) override;
+  void close(SessionId session, Ending ending) override;
   void answer(RequestId request, int status, std::string_view body) override;
   [[nodiscard]] bool congested() const override;
 
