@@ -181,6 +181,11 @@ std::vector<std::string> remove_leftovers(std::string_view instance, std::string
   return removed;
 }
 
+bool remove_dead_segment(std::string_view instance, std::string_view name) {
+  return is_valid_name(instance) && is_valid_name(name) &&
+         remove_if_dead(segment_path(instance, name));
+}
+
 std::vector<std::string> remove_dead_segments(std::string_view instance) {
   std::vector<std::string> removed;
   if (!is_valid_name(instance)) return removed;

@@ -39,6 +39,10 @@ class ConsumerTelemetry {
  public:
   explicit ConsumerTelemetry(const std::string& instance) {
     const auto process = fmt::format("top-{}", ::getpid());
+    // One that was killed could not remove its own, and no other process has that name again.
+    for (const auto& name : ipc::list_segments(instance)) {
+      if (name.starts_with("telemetry.top-")) ipc::remove_dead_segment(instance, name);
+    }
     const ipc::TelemetrySpec spec{instance, process, "consumer", {}, 2};
     try {
       telemetry_ = std::make_unique<ipc::Telemetry>(spec);
