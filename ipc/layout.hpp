@@ -28,8 +28,9 @@ constexpr const char* name_of(SegmentKind kind) {
 inline constexpr std::string_view header_layout =
     "header 4096: magic@0 abi_major@8 abi_minor@10 header_bytes@12 schema_hash@16 kind@24 flags@28 "
     "total_bytes@32 data_offset@40 data_bytes@48 item_bytes@56 page_bytes@60 generation@64 "
-    "created_utc_ns@72 writer_pid@80 writer_start_time@88 boot_id@96 item_count@112 state@128 "
-    "heartbeat@136 kind_words@256,384,512";
+    "created_utc_ns@72 writer_pid@80 writer_start_time@88 boot_id@96 item_count@112 "
+    "created_ticks@120 "
+    "state@128 heartbeat@136 kind_words@256,384,512";
 
 inline constexpr std::string_view record_layout =
     "record 64: stamp@0 instrument@8 kind@12 flags@13 slots@14 side_or_reason@15 receive_tsc@16 "

@@ -157,6 +157,7 @@ AttachStatus check_header(std::span<const std::byte> mapped, std::optional<Segme
   copy.item_count = header.item_count;
   copy.generation = header.generation;
   copy.created = UtcNs{header.created_utc_ns};
+  copy.created_ticks = Ticks{header.created_ticks};
   copy.writer_pid = header.writer_pid;
   copy.writer_start_time = header.writer_start_time;
 

@@ -82,7 +82,7 @@ struct SegmentHeader {
   std::uint64_t writer_start_time;  // field 22 of /proc/<pid>/stat
   std::uint8_t boot_id[16];
   std::uint64_t item_count;  // capacity in items
-  std::uint64_t reserved_1;
+  std::uint64_t created_ticks;
   std::atomic<std::uint32_t> state;
   std::uint32_t reserved_2;
   std::atomic<std::uint64_t> heartbeat;  // ticks
@@ -113,6 +113,7 @@ static_assert(offsetof(SegmentHeader, writer_pid) == 80);
 static_assert(offsetof(SegmentHeader, writer_start_time) == 88);
 static_assert(offsetof(SegmentHeader, boot_id) == 96);
 static_assert(offsetof(SegmentHeader, item_count) == 112);
+static_assert(offsetof(SegmentHeader, created_ticks) == 120);
 static_assert(offsetof(SegmentHeader, state) == 128);
 static_assert(offsetof(SegmentHeader, heartbeat) == 136);
 static_assert(offsetof(SegmentHeader, kind_words) == 256);
@@ -131,6 +132,7 @@ struct SegmentGeometry {
   std::uint64_t item_count = 0;
   std::uint64_t generation = 0;
   UtcNs created;
+  Ticks created_ticks;  // which of two is older: UTC may be set back in between
   std::uint32_t writer_pid = 0;
   std::uint64_t writer_start_time = 0;
 

@@ -20,6 +20,7 @@
 #include <system_error>
 #include <utility>
 
+#include "ipc/clock.hpp"
 #include "ipc/segment.hpp"
 #include "ipc/segment_file.hpp"
 
@@ -251,14 +252,22 @@ void write_header(const Backing& backing, const SegmentSpec& spec, std::uint64_t
   std::memcpy(header.boot_id, boot_id.data(), boot_id.size());
   header.item_count = spec.item_count;
   header.state.store(static_cast<std::uint32_t>(SegmentState::Live),
+  header.created_ticks = now_ticks().value;
                      std::memory_order_release);  // P2: pairs with C2
 
-  geometry = SegmentGeometry{spec.kind,          header.flags,
-                             header.total_bytes, header.data_offset,
-                             header.data_bytes,  header.item_bytes,
-                             header.page_bytes,  header.item_count,
-                             generation,         UtcNs{header.created_utc_ns},
-                             header.writer_pid,  header.writer_start_time};
+  geometry = SegmentGeometry{spec.kind,
+                             header.flags,
+                             header.total_bytes,
+                             header.data_offset,
+                             header.data_bytes,
+                             header.item_bytes,
+                             header.page_bytes,
+                             header.item_count,
+                             generation,
+                             UtcNs{header.created_utc_ns},
+                             Ticks{header.created_ticks},
+                             header.writer_pid,
+                             header.writer_start_time};
 }
 
 void check_sizes(const SegmentSpec& spec) {

@@ -7,7 +7,7 @@ namespace ringside::orderbook {
 RingInput::RingInput(std::string instance, std::string ring_name)
     : instance_(std::move(instance)), name_(std::move(ring_name)) {}
 
-RingInput::Event RingInput::look(ipc::CursorWriter& cursor, UtcNs cursor_created, Ticks now,
+RingInput::Event RingInput::look(ipc::CursorWriter& cursor, Ticks cursor_created, Ticks now,
                                  const ipc::LivenessBounds& bounds) noexcept {
   if (!attached()) return attach(cursor, cursor_created);
   const bool lives = segment_.liveness(now, bounds) == ipc::Liveness::Alive && !reader_.corrupt();
@@ -18,7 +18,7 @@ RingInput::Event RingInput::look(ipc::CursorWriter& cursor, UtcNs cursor_created
   return lives ? Event::None : attach(cursor, cursor_created);
 }
 
-RingInput::Event RingInput::attach(ipc::CursorWriter& cursor, UtcNs cursor_created) noexcept {
+RingInput::Event RingInput::attach(ipc::CursorWriter& cursor, Ticks cursor_created) noexcept {
   ipc::Segment found;
   const auto status = ipc::attach_segment(instance_, name_, ipc::SegmentKind::Spsc, found, nullptr,
                                           ipc::Prefault::Yes);
@@ -38,7 +38,7 @@ RingInput::Event RingInput::attach(ipc::CursorWriter& cursor, UtcNs cursor_creat
   }
   ipc::SpscReader reader(found);
   const bool ours_from_the_start =
-      found.geometry().created > cursor_created || never_read(found, reader, cursor_created);
+      found.geometry().created_ticks > cursor_created || never_read(found, reader, cursor_created);
   if (!ours_from_the_start) reader.move_to_head();
   segment_ = std::move(found);
   reader_ = reader;
@@ -59,11 +59,12 @@ RingInput::Event RingInput::attach(ipc::CursorWriter& cursor, UtcNs cursor_creat
 // keeps its position in a worker's requests from the moment it has found one; until then it never
 // writes over a slot.
 bool RingInput::never_read(const ipc::Segment& ring, const ipc::SpscReader& reader,
-                           UtcNs cursor_created) noexcept {
+                           Ticks cursor_created) noexcept {
   const auto position =
       ipc::control_read_position(ring).load(std::memory_order_acquire);  // W4: pairs with K4
-  return position == 0 && reader.drops() == 0 &&
-         cursor_created.value - ring.geometry().created.value < unread_age_ns_max;
+  const auto age =
+      ipc::TickRate::of_host().ns_between(ring.geometry().created_ticks, cursor_created);
+  return position == 0 && reader.drops() == 0 && age < unread_age_ns_max;
 }
 
 }  // namespace ringside::orderbook

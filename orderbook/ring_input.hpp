@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "ipc/clock.hpp"
 #include "ipc/cursor.hpp"
 #include "ipc/segment.hpp"
 #include "ipc/spsc_ring.hpp"
@@ -18,7 +19,7 @@ namespace ringside::orderbook {
 
 // A ring that was there before its worker is read from its first record if nobody has read it yet
 // and it is younger than this; what is older is not news, and is asked for anew.
-inline constexpr std::int64_t unread_age_ns_max = 5'000'000'000;
+inline constexpr std::uint64_t unread_age_ns_max = 5'000'000'000;
 
 class RingInput {
  public:
@@ -39,7 +40,7 @@ class RingInput {
   RingInput(RingInput&&) = delete;
 
   // `cursor_created`: a ring that is older may have been read by an earlier worker.
-  [[nodiscard]] Event look(ipc::CursorWriter& cursor, UtcNs cursor_created, Ticks now,
+  [[nodiscard]] Event look(ipc::CursorWriter& cursor, Ticks cursor_created, Ticks now,
                            const ipc::LivenessBounds& bounds) noexcept;
 
   [[nodiscard]] bool attached() const noexcept { return segment_.mapped(); }
@@ -51,9 +52,9 @@ class RingInput {
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
  private:
-  [[nodiscard]] Event attach(ipc::CursorWriter& cursor, UtcNs cursor_created) noexcept;
+  [[nodiscard]] Event attach(ipc::CursorWriter& cursor, Ticks cursor_created) noexcept;
   [[nodiscard]] static bool never_read(const ipc::Segment& ring, const ipc::SpscReader& reader,
-                                       UtcNs cursor_created) noexcept;
+                                       Ticks cursor_created) noexcept;
 
   std::string instance_;
   std::string name_;

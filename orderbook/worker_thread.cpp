@@ -228,7 +228,7 @@ void WorkerThread::look_at_rings(Ticks now, bool attach) noexcept {
     RingInput& ring = rings_[source];
     // Of an absent or dead ring there is nothing to see but whether it can be attached.
     if (!ring.alive() && !attach) continue;
-    const auto event = ring.look(cursor_, cursor_segment_.geometry().created, now, bounds_);
+    const auto event = ring.look(cursor_, cursor_segment_.geometry().created_ticks, now, bounds_);
     if (event != RingInput::Event::None) on_ring_event(source, event, now);
   }
 }

@@ -100,7 +100,7 @@ TEST(Protocol, TheHeaderIsAsWritten) {
                  FIELD(H, data_bytes),   FIELD(H, item_bytes),        FIELD(H, page_bytes),
                  FIELD(H, generation),   FIELD(H, created_utc_ns),    FIELD(H, writer_pid),
                  FIELD(H, reserved_0),   FIELD(H, writer_start_time), FIELD(H, boot_id),
-                 FIELD(H, item_count),   FIELD(H, reserved_1),        FIELD(H, state),
+                 FIELD(H, item_count),   FIELD(H, created_ticks),     FIELD(H, state),
                  FIELD(H, reserved_2),   FIELD(H, heartbeat),         FIELD(H, reserved_3),
                  FIELD(H, kind_words),   FIELD(H, reserved_4)});
   EXPECT_EQ(sizeof(KindWord), 128U);

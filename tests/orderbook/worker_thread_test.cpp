@@ -122,7 +122,7 @@ class CollectorEnd {
     cursor_segment_ = {};
   }
   void drop_one() { writer_.add_drops(1); }
-  [[nodiscard]] UtcNs created() const { return ring_.geometry().created; }
+  [[nodiscard]] Ticks created() const { return ring_.geometry().created_ticks; }
   std::optional<ipc::ResyncRequest> request() {
     std::optional<ipc::ResyncRequest> found;
     (void)turns_out([&] {
@@ -354,12 +354,17 @@ TEST(RingInputTest, AnUnreadRingIsReadFromItsStartOnlyWhileItIsYoung) {
   auto segment = ipc::cursor_in_memory();
   ipc::CursorWriter cursor(segment);
   const auto now = ipc::now_ticks();
-  const auto after = [&](std::int64_t ns) { return UtcNs{collector.created().value + ns}; };
+  const auto rate = ipc::TickRate::of_host();
+  const auto after = [&](std::uint64_t ns) {
+    return Ticks{collector.created().value + rate.ticks(ns)};
+  };
+  constexpr std::uint64_t rounding_ns = 1'000;
   RingInput young("test", "spsc.c0.0.w0.0");
-  EXPECT_EQ(young.look(cursor, after(unread_age_ns_max - 1), now, {}),
+  EXPECT_EQ(young.look(cursor, after(unread_age_ns_max - rounding_ns), now, {}),
             RingInput::Event::AttachedAtStart);
   RingInput old("test", "spsc.c0.0.w0.0");
-  EXPECT_EQ(old.look(cursor, after(unread_age_ns_max), now, {}), RingInput::Event::AttachedAtHead);
+  EXPECT_EQ(old.look(cursor, after(unread_age_ns_max + rounding_ns), now, {}),
+            RingInput::Event::AttachedAtHead);
 }
 
 TEST_P(WorkerThreadTest, StagesAndCountersReachTheTelemetrySegment) {
