@@ -208,7 +208,8 @@ Backing huge_pages(const SegmentSpec& spec, std::uint64_t bytes) {
   backing.temporary_path = link;
   open_new(backing, path, spec);
   backing.backing_path = path;
-  reserve(backing, path, rounded_up(bytes, backing.page_bytes), spec);
+  // The mount is what there is to do something about; and the line is kept short.
+  reserve(backing, spec.huge_dir, rounded_up(bytes, backing.page_bytes), spec);
   return backing;
 }
 
@@ -251,8 +252,8 @@ void write_header(const Backing& backing, const SegmentSpec& spec, std::uint64_t
   const auto boot_id = boot_id_of_this_host();
   std::memcpy(header.boot_id, boot_id.data(), boot_id.size());
   header.item_count = spec.item_count;
-  header.state.store(static_cast<std::uint32_t>(SegmentState::Live),
   header.created_ticks = now_ticks().value;
+  header.state.store(static_cast<std::uint32_t>(SegmentState::Live),
                      std::memory_order_release);  // P2: pairs with C2
 
   geometry = SegmentGeometry{spec.kind,
