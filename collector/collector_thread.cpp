@@ -164,7 +164,8 @@ void CollectorThread::run(const std::atomic<bool>& stop) {
   for (auto& session : sessions_) session->start();
   ready_.store(true, std::memory_order_release);   // P1: pairs with C1
   while (!stop.load(std::memory_order_relaxed)) {  // a flag: nothing is read because of it
-    loop_->run_once(tick_ns);
+    const unsigned ran = loop_->run_once(tick_ns);
+    if (ran == 0) returning_since_ns_ = 0;
     if (loop_->steady_ns() >= next_tick_ns_) tick();
   }
   for (auto& session : sessions_) session->stop();
@@ -203,10 +204,17 @@ void CollectorThread::publish() noexcept {
 
 void CollectorThread::tick() noexcept {
   const auto now_ns = loop_->steady_ns();
+  const bool away =
+      next_tick_ns_ != 0 &&
+      now_ns - next_tick_ns_ > static_cast<std::int64_t>(ipc::liveness_stale_after_ns);
+  if (away) returning_since_ns_ = now_ns;
   next_tick_ns_ = now_ns + tick_ns;
   const auto now = loop_->now();
+  // Back from a pause that workers took for a hang, what the sockets have kept is read first: until
+  // then the books are as old as the pause is long.
+  const bool beats = returning_since_ns_ == 0 || now_ns - returning_since_ns_ > catching_up_ns_max;
   for (auto& link : links_) {
-    link->ring.beat(now);
+    if (beats) link->ring.beat(now);
     look_for_worker(*link, now_ns);
     take_requests(*link);
   }

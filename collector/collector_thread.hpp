@@ -29,7 +29,9 @@ inline constexpr std::int64_t tick_ns = 1'000'000;
 inline constexpr std::int64_t worker_look_ns = 10'000'000;  // between looks for an absent worker
 inline constexpr std::int64_t counters_period_ns = 50'000'000;  // between copies into telemetry
 inline constexpr std::int64_t goodbye_ns_max = 3'000'000'000;   // for closing handshakes at the end
-inline constexpr unsigned requests_a_tick = 64;                 // taken from each control ring
+// After a pause: no heartbeat until a round finds the sockets empty, or for so long.
+inline constexpr std::int64_t catching_up_ns_max = 1'000'000'000;
+inline constexpr unsigned requests_a_tick = 64;  // taken from each control ring
 
 // The ring to one worker thread, and what that worker says back.
 struct WorkerLink {
@@ -101,8 +103,9 @@ class CollectorThread {
   std::vector<ipc::Counter> counters_;  // in the order of make_counters()
   std::int64_t next_tick_ns_ = 0;
   std::int64_t next_counters_ns_ = 0;
-  std::uint64_t failure_changes_ = 0;  // told
-  std::atomic<bool> ready_{false};     // P1 release by run(): pairs with C1
+  std::int64_t returning_since_ns_ = 0;  // 0: not back from a pause
+  std::uint64_t failure_changes_ = 0;    // told
+  std::atomic<bool> ready_{false};       // P1 release by run(): pairs with C1
 };
 
 }  // namespace ringside::collector

@@ -292,10 +292,10 @@ std::string segment_path(std::string_view instance, std::string_view name);
 std::vector<std::string> list_instances();
 std::vector<std::string> list_segments(std::string_view instance);
 
-// Removes segments that have no living writer, leftovers of interrupted creations, and the
-// directory if it is then empty. Returns the names of what it removed.
 // Removes one segment, unless its writer lives. False: it was not there, lives, or is not ours.
 bool remove_dead_segment(std::string_view instance, std::string_view name);
+// Removes segments that have no living writer, leftovers of interrupted creations, and the
+// directory if it is then empty. Returns the names of what it removed.
 std::vector<std::string> remove_dead_segments(std::string_view instance);
 
 }  // namespace ringside::ipc

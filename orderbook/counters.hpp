@@ -52,6 +52,7 @@ struct Counters {
   std::uint64_t rings_refused = 0;  // attaching failed otherwise than by absence
   std::uint64_t rings_corrupt = 0;
   std::uint64_t parked = 0;  // times the thread slept
+  std::uint64_t pauses = 0;  // times it was stopped for longer than readers believe it
 };
 
 struct CounterField {
@@ -96,6 +97,7 @@ inline constexpr std::array counter_fields{
     CounterField{"rings_refused", &Counters::rings_refused},
     CounterField{"rings_corrupt", &Counters::rings_corrupt},
     CounterField{"parked", &Counters::parked},
+    CounterField{"pauses", &Counters::pauses},
 };
 static_assert(sizeof(Counters) == counter_fields.size() * sizeof(std::uint64_t),
               "every counter has a name");

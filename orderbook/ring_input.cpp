@@ -11,11 +11,22 @@ RingInput::Event RingInput::look(ipc::CursorWriter& cursor, Ticks cursor_created
                                  const ipc::LivenessBounds& bounds) noexcept {
   if (!attached()) return attach(cursor, cursor_created);
   const bool lives = segment_.liveness(now, bounds) == ipc::Liveness::Alive && !reader_.corrupt();
+  if (!lives) return_to_.reset();
   if (lives != alive_) {
+    if (lives && !caught_up()) return Event::None;
     alive_ = lives;
     return lives ? Event::CameBack : Event::Died;
   }
   return lives ? Event::None : attach(cursor, cursor_created);
+}
+
+// Of a collector that had hung: its books are as old as its last words before until those after it
+// woke have been read.
+bool RingInput::caught_up() noexcept {
+  if (!return_to_) return_to_ = reader_.position() + reader_.backlog();
+  if (reader_.position() < *return_to_) return false;
+  return_to_.reset();
+  return true;
 }
 
 RingInput::Event RingInput::attach(ipc::CursorWriter& cursor, Ticks cursor_created) noexcept {

@@ -28,7 +28,7 @@ class RingInput {
     AttachedAtStart,  // from its very first record on
     AttachedAtHead,   // passing over what an earlier worker may have read or missed
     Died,             // the collector has ended or hangs
-    CameBack,         // it only hung
+    CameBack,         // it only hung, and what it published since has been read
     Refused,          // there is a ring, but not one of ours
   };
 
@@ -55,12 +55,14 @@ class RingInput {
   [[nodiscard]] Event attach(ipc::CursorWriter& cursor, Ticks cursor_created) noexcept;
   [[nodiscard]] static bool never_read(const ipc::Segment& ring, const ipc::SpscReader& reader,
                                        Ticks cursor_created) noexcept;
+  [[nodiscard]] bool caught_up() noexcept;
 
   std::string instance_;
   std::string name_;
   ipc::Segment segment_;
   ipc::SpscReader reader_;
   std::uint32_t cursor_entry_ = 0;
+  std::optional<ipc::RingPosition> return_to_;  // head when a hung collector was seen to beat again
   bool alive_ = false;
   bool refused_ = false;  // said once
 };

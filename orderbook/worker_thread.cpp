@@ -60,6 +60,7 @@ WorkerThread::WorkerThread(Options options)
                     deployment.file, rings_.size(), sources_max));
   }
   joined_at_head_.resize(rings_.size(), false);
+  return_to_.resize(rings_.size(), 0);
   make_counters();
 }
 
@@ -204,9 +205,6 @@ void WorkerThread::rest(Ticks idle_since) noexcept {
 
 void WorkerThread::tick(Ticks now) noexcept {
   next_tick_ = later(now, rate_.ticks(tick_ns));
-  events_segment_.beat(now);
-  books_segment_.beat(now);
-  cursor_segment_.beat(now);
   if (options_.keeps_telemetry) options_.telemetry.on_tick(now);
   worker_.on_tick(now);
   const bool attach = now >= next_attach_;
@@ -218,9 +216,41 @@ void WorkerThread::tick(Ticks now) noexcept {
     next_liveness_ = later(now, rate_.ticks(liveness_period_ns));
     look_at_rings(now, attach);
   }
+  // Last: after a pause, what happened meanwhile is in the table before readers believe it again.
+  if (caught_up(now)) beat(now);
   if (now < next_counters_) return;
   next_counters_ = later(now, rate_.ticks(counters_period_ns));
   copy_counters();
+}
+
+void WorkerThread::beat(Ticks now) noexcept {
+  beaten_ = now;
+  events_segment_.beat(now);
+  books_segment_.beat(now);
+  cursor_segment_.beat(now);
+}
+
+// False: this thread was stopped for so long that readers gave it up, and its books are as old as
+// that until it has read what was published by the time it woke. Its collectors fill the rings no
+// faster than it reads them, so that it gets there.
+bool WorkerThread::caught_up(Ticks now) noexcept {
+  if (!returning_) {
+    const bool away = beaten_.value != 0 && now.value - beaten_.value > bounds_.stale_after_ticks;
+    if (!away) return true;
+    ++thread_counts_.pauses;
+    returning_ = true;
+    for (SourceIndex source = 0; source < rings_.size(); ++source) {
+      const RingInput& ring = rings_[source];
+      return_to_[source] = ring.attached() ? ring.reader().position() + ring.reader().backlog()
+                                           : ipc::RingPosition{0};
+    }
+  }
+  for (SourceIndex source = 0; source < rings_.size(); ++source) {
+    const RingInput& ring = rings_[source];
+    if (ring.alive() && ring.reader().position() < return_to_[source]) return false;
+  }
+  returning_ = false;
+  return true;
 }
 
 void WorkerThread::look_at_rings(Ticks now, bool attach) noexcept {
@@ -282,6 +312,7 @@ void WorkerThread::copy_counters() noexcept {
   counters.rings_refused = thread_counts_.rings_refused;
   counters.rings_corrupt = thread_counts_.rings_corrupt;
   counters.parked = thread_counts_.parked;
+  counters.pauses = thread_counts_.pauses;
   for (std::size_t i = 0; i < counter_fields.size(); ++i) {
     const auto field = counter_fields[i].value;
     counter_words_[i].add(counters.*field - told_.*field);

@@ -74,6 +74,8 @@ class WorkerThread {
   bool drain(SourceIndex source) noexcept;
   void hand_over_requests(Ticks now) noexcept;
   void tick(Ticks now) noexcept;
+  void beat(Ticks now) noexcept;
+  [[nodiscard]] bool caught_up(Ticks now) noexcept;
   void look_at_rings(Ticks now, bool attach) noexcept;
   void on_ring_event(SourceIndex source, RingInput::Event event, Ticks now) noexcept;
   void look_at_catalogues(Ticks now) noexcept;
@@ -93,6 +95,10 @@ class WorkerThread {
   std::deque<CatalogueWatch> catalogues_;   // by collector
   std::vector<SourceIndex> first_sources_;  // of each collector's first thread
   std::vector<bool> joined_at_head_;        // by SourceIndex
+  // While returning_ from a pause: by SourceIndex, where the ring's head was when it ended.
+  std::vector<ipc::RingPosition> return_to_;
+  bool returning_ = false;
+  Ticks beaten_;
 
   ipc::Histogram* ring_hop_;
   ipc::Histogram* worker_stage_;
