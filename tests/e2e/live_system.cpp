@@ -26,7 +26,9 @@ LiveSystem::LiveSystem(SystemOptions options) : options_(std::move(options)) {}
 std::unique_ptr<Process> LiveSystem::launch(std::vector<std::string> arguments,
                                             const std::string& log) {
   ProcessOptions options;
-  options.arguments = std::move(arguments);
+  options.arguments = options_.within;
+  if (!options.arguments.empty()) arguments[0] = program(arguments[0]);
+  options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
   options.environment = options_.environment;
   options.environment.emplace_back("RINGSIDE_SHM_ROOT", scratch.shm_root());
   options.error_file = scratch.path(log);
@@ -40,56 +42,104 @@ void LiveSystem::wait_ready(Process& process, const std::string& log) {
   throw std::runtime_error(log + ": not ready; it said: " + contents(scratch.path(log)));
 }
 
-void LiveSystem::start_exchange() {
-  std::vector<std::string> arguments{"ringside-exchange", "--listen",      "127.0.0.1:0", "--tls",
-                                     "--state-dir",       scratch.path("")};
-  arguments.insert(arguments.end(), options_.exchange.begin(), options_.exchange.end());
-  exchange = launch(arguments, "exchange.log");
-  const auto line = exchange->line(ready_deadline);
-  if (!line)
-    throw std::runtime_error("exchange: not ready; it said: " +
-                             contents(scratch.path("exchange.log")));
+LiveSystem::Endpoint LiveSystem::launch_exchange(const VenueOptions& venue, const std::string& name,
+                                                 const std::string& listen,
+                                                 std::unique_ptr<Process>& process) {
+  std::vector<std::string> arguments{"ringside-exchange", "--listen", listen};
+  if (options_.tls) {
+    arguments.insert(arguments.end(), {"--tls", "--state-dir", scratch.path(name)});
+  }
+  arguments.insert(arguments.end(), venue.exchange.begin(), venue.exchange.end());
+  process = launch(arguments, name + ".log");
+  const auto line = process->line(ready_deadline);
+  if (!line) throw std::runtime_error(name + ": not ready; it said: " + log(name));
   const auto ready = nlohmann::json::parse(*line);
-  write_config(ready.at("websocket"), ready.value("rest", ""), ready.at("ca"));
+  return {ready.at("websocket"), ready.value("rest", ""), ready.at("ca")};
 }
 
-void LiveSystem::write_config(const std::string& websocket, const std::string& rest,
-                              const std::string& ca) {
+void LiveSystem::start_exchange() {
+  endpoints_ = {launch_exchange(options_, "exchange", "127.0.0.1:0", exchange)};
+  more_exchanges_.clear();
+  for (const auto& venue : options_.more) {
+    const auto name = "exchange-" + std::to_string(endpoints_.size());
+    more_exchanges_.emplace_back();
+    endpoints_.push_back(launch_exchange(venue, name, "127.0.0.1:0", more_exchanges_.back()));
+  }
+  write_config();
+}
+
+void LiveSystem::restart_exchange() {
+  const auto& url = endpoints_.front().websocket;
+  const auto host = url.find("//") + 2;
+  const auto listen = url.substr(host, url.find('/', host) - host);
+  static_cast<void>(launch_exchange(options_, "exchange", listen, exchange));
+}
+
+std::string LiveSystem::venue_table(const VenueOptions& venue, const Endpoint& endpoint) const {
   std::string text =
-      "instance = \"test\"\nwait = \"adaptive\"\n"
-      "[memory]\nspsc_slots = 65536\nevents_slots = 131072\ninstruments_max = 256\n"
-      "[[collector]]\nname = \"c0\"\nstate_dir = \"" +
-      scratch.path("state") +
-      "\"\n"
-      "[[worker]]\nname = \"w0\"\n"
-      "[[venue]]\nname = \"" +
-      options_.venue + "\"\nwebsocket = \"" + websocket + "\"\n";
-  if (options_.venue.starts_with("binance"))
-    text += "rest = \"" + rest + "\"\n";
+      "[[venue]]\nname = \"" + venue.venue + "\"\nwebsocket = \"" + endpoint.websocket + "\"\n";
+  if (venue.venue.starts_with("binance"))
+    text += "rest = \"" + endpoint.rest + "\"\n";
   else
-    text += "depth = " + std::to_string(options_.depth) + "\n";
-  text += "tls_ca = \"" + ca + "\"\n" + options_.extra_venue_keys + "instruments = [";
-  for (const auto& symbol : options_.instruments) text += "\"" + symbol + "\", ";
-  config = scratch.write("test.toml", text + "]\n");
+    text += "depth = " + std::to_string(venue.depth) + "\n";
+  if (options_.tls) text += "tls_ca = \"" + endpoint.ca + "\"\n";
+  text += venue.extra_venue_keys + "instruments = [";
+  for (const auto& symbol : venue.instruments) text += "\"" + symbol + "\", ";
+  return text + "]\n";
 }
 
-void LiveSystem::start_worker() {
-  worker = launch({"ringside-orderbook", "--config", config, "--name", "w0"}, "w0.log");
-  wait_ready(*worker, "w0.log");
+void LiveSystem::write_config() {
+  const auto state_dir = options_.state_dir.empty() ? scratch.path("state") : options_.state_dir;
+  std::string text = "instance = \"test\"\nwait = \"adaptive\"\n[memory]\n" + options_.memory_keys +
+                     "[[collector]]\nname = \"c0\"\nstate_dir = \"" + state_dir + "\"\n";
+  for (unsigned i = 0; i < options_.workers; ++i) {
+    text += "[[worker]]\nname = \"w" + std::to_string(i) + "\"\n";
+  }
+  text += venue_table(options_, endpoints_.front());
+  for (std::size_t i = 0; i < options_.more.size(); ++i) {
+    text += venue_table(options_.more[i], endpoints_[i + 1]);
+  }
+  config = scratch.write("test.toml", text);
+}
+
+void LiveSystem::start_worker(unsigned index) {
+  const auto name = "w" + std::to_string(index);
+  workers_.resize(options_.workers);
+  auto& process = index == 0 ? worker : workers_[index];
+  process.reset();
+  process = launch({"ringside-orderbook", "--config", config, "--name", name}, name + ".log");
+  wait_ready(*process, name + ".log");
 }
 
 void LiveSystem::start_collector() {
+  collector.reset();
   collector = launch({"ringside-collector", "--config", config, "--name", "c0"}, "c0.log");
   wait_ready(*collector, "c0.log");
 }
 
 void LiveSystem::stop() {
-  for (auto* process : {&collector, &worker, &exchange}) {
+  std::vector<std::unique_ptr<Process>*> order{&collector, &worker};
+  for (auto& process : workers_) order.push_back(&process);
+  order.push_back(&exchange);
+  for (auto& process : more_exchanges_) order.push_back(&process);
+  for (auto* process : order) {
     if (!*process) continue;
     (*process)->signal(SIGTERM);
     EXPECT_EQ((*process)->wait(stop_deadline), 0) << "orderly stop";
     process->reset();
   }
+}
+
+std::string LiveSystem::log(const std::string& name) const {
+  return contents(scratch.path(name + ".log"));
+}
+
+std::vector<std::string> LiveSystem::instruments() const {
+  auto all = options_.instruments;
+  for (const auto& venue : options_.more) {
+    all.insert(all.end(), venue.instruments.begin(), venue.instruments.end());
+  }
+  return all;
 }
 
 Finished LiveSystem::ringside(std::vector<std::string> arguments, milliseconds deadline) {

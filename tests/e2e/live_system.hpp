@@ -10,13 +10,23 @@
 
 namespace ringside::e2e {
 
-struct SystemOptions {
+// A venue and the exchange that plays it.
+struct VenueOptions {
   std::vector<std::string> exchange{};  // arguments: --generate SPEC or --replay FILE, ...
   std::string venue = "kraken";
   std::vector<std::string> instruments{};
   int depth = 25;
   std::string extra_venue_keys{};
+};
+
+struct SystemOptions : VenueOptions {
   std::vector<std::pair<std::string, std::string>> environment{};
+  std::vector<VenueOptions> more{};  // venues beside the first
+  unsigned workers = 1;              // w0, w1, ...; a thread each
+  std::string memory_keys = "spsc_slots = 65536\nevents_slots = 131072\ninstruments_max = 256\n";
+  std::string state_dir{};            // empty: in the scratch folder
+  bool tls = true;                    // a restarted exchange has another authority: false for that
+  std::vector<std::string> within{};  // a program and its arguments, which starts all the others
 };
 
 class LiveSystem {
@@ -24,14 +34,16 @@ class LiveSystem {
   explicit LiveSystem(SystemOptions options);
 
   // Each throws std::runtime_error with the process's own words when it does not become ready.
-  void start_exchange();
-  void start_worker();
+  void start_exchange();  // of every venue; writes the configuration
+  void start_worker(unsigned index = 0);
   void start_collector();
   void start() {
     start_exchange();
-    start_worker();
+    for (unsigned i = 0; i < options_.workers; ++i) start_worker(i);
     start_collector();
   }
+  // The first venue's, after its end: on the same port.
+  void restart_exchange();
   // Orderly, collector first; expects exit status 0 of each.
   void stop();
 
@@ -41,6 +53,14 @@ class LiveSystem {
   // Starts it and leaves it running.
   std::unique_ptr<Process> start_ringside(std::vector<std::string> arguments);
 
+  // What the process of that name (exchange, c0, w0, ...) said on stderr.
+  [[nodiscard]] std::string log(const std::string& name) const;
+  [[nodiscard]] Process& worker_at(unsigned index) {
+    return index == 0 ? *worker : *workers_[index];
+  }
+  // Every symbol of every venue.
+  [[nodiscard]] std::vector<std::string> instruments() const;
+
   Scratch scratch;
   std::unique_ptr<Process> exchange, worker, collector;
   std::string config;  // the file
@@ -48,9 +68,18 @@ class LiveSystem {
  private:
   std::unique_ptr<Process> launch(std::vector<std::string> arguments, const std::string& log);
   void wait_ready(Process& process, const std::string& log);
-  void write_config(const std::string& websocket, const std::string& rest, const std::string& ca);
+  struct Endpoint {
+    std::string websocket, rest, ca;
+  };
+  Endpoint launch_exchange(const VenueOptions& venue, const std::string& name,
+                           const std::string& listen, std::unique_ptr<Process>& process);
+  void write_config();
+  std::string venue_table(const VenueOptions& venue, const Endpoint& endpoint) const;
 
   SystemOptions options_;
+  std::vector<Endpoint> endpoints_;  // of each venue
+  std::vector<std::unique_ptr<Process>> more_exchanges_;
+  std::vector<std::unique_ptr<Process>> workers_;  // by index; [0] is `worker`
 };
 
 }  // namespace ringside::e2e

@@ -87,9 +87,13 @@ std::vector<std::string> Scratch::segments_left() const {
   return left;
 }
 
+std::string program(const std::string& name) {
+  return name.starts_with('/') ? name : RINGSIDE_BIN_DIR "/" + name;
+}
+
 Process::Process(const ProcessOptions& options) {
   auto arguments = options.arguments;
-  if (!arguments[0].starts_with('/')) arguments[0].insert(0, RINGSIDE_BIN_DIR "/");
+  arguments[0] = program(arguments[0]);
   auto environment = environment_with(options);
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) throw std::system_error(errno, std::generic_category(), "pipe2");

@@ -35,6 +35,9 @@ class Scratch {
   std::filesystem::path shm_root_;
 };
 
+// The path of a program of the build.
+std::string program(const std::string& name);
+
 struct ProcessOptions {
   std::vector<std::string> arguments;  // [0]: absolute, or under the build's bin/
   std::vector<std::pair<std::string, std::string>> environment{};  // added to ours
