@@ -192,6 +192,7 @@ ChecksumResult Worker::verify(Instrument& instrument, const Record& record) noex
 void Worker::finish_message(Instrument& instrument, const Record& record,
                             std::span<const Level> levels, Ticks now) noexcept {
   ChecksumResult checksum = ChecksumResult::NotSent;
+  note_message(instrument, record.kind == Kind::Snapshot, now);
   if (!options_.publish_first) checksum = verify(instrument, record);
   if (checksum != ChecksumResult::Bad) {
     if (crossed_for_too_long(instrument, now)) {
@@ -209,6 +210,15 @@ void Worker::finish_message(Instrument& instrument, const Record& record,
     options_.observer.on_message(options_.observer.context,
                                  {instrument.id, &record, &instrument.tracked.book(),
                                   record.kind == Kind::Snapshot, checksum});
+  }
+}
+
+void Worker::note_message(Instrument& instrument, bool snapshot, Ticks now) noexcept {
+  instrument.stale = false;
+  if (snapshot) {
+    instrument.cadence.begin(now);
+  } else {
+    instrument.cadence.message(options_.cadence, now);
   }
 }
 
@@ -337,6 +347,7 @@ Worker::StateCause Worker::evaluate(const Instrument& instrument) const noexcept
   switch (instrument.tracked.phase()) {
     case TrackedBook::Phase::Whole:
       if (instrument.crossed_messages > 0) consider(State::Crossed, Cause::BookCrossed);
+      if (instrument.stale) consider(State::Stale, Cause::NoData);
       break;
     case TrackedBook::Phase::Broken:
       consider(State::Gap, instrument.tracked.cause());
@@ -393,6 +404,11 @@ void Worker::on_tick(Ticks now) noexcept {
       ++counters_.crossed_resyncs;
       break_book(instrument, Cause::BookCrossed, now);
     } else {
+      if (!instrument.stale && instrument.view.state == State::Live &&
+          instrument.cadence.overdue(options_.cadence, now)) {
+        instrument.stale = true;
+        ++counters_.went_stale;
+      }
       refresh_state(instrument, now);
     }
   }

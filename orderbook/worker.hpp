@@ -27,6 +27,7 @@
 #include "ipc/book_table.hpp"
 #include "ipc/broadcast_ring.hpp"
 #include "ipc/cursor.hpp"
+#include "orderbook/cadence.hpp"
 #include "orderbook/counters.hpp"
 #include "orderbook/instrument_index.hpp"
 #include "orderbook/publisher.hpp"
@@ -59,6 +60,8 @@ struct WorkerOptions {
   // instruments would otherwise fill the ring with the same books over and over.
   std::uint64_t late_joiner_round_ticks_min = 50'000'000;
   ResyncPolicy resync;    // in ticks
+  // When a silent book is Stale, in ticks. Not offline: a capture ends some time.
+  CadencePolicy cadence = CadencePolicy::never();
   Clock clock = nullptr;  // null: publication is stamped with `now`
   WorkerObserver observer;
 };
@@ -151,6 +154,8 @@ class Worker {
     StateCause collector{State::Live, Cause::None};  // what the collector said last
     std::uint32_t crossed_messages = 0;              // in a row
     Ticks crossed_since;
+    Cadence cadence;
+    bool stale = false;
     ipc::BookView view;  // as published
     InstrumentCounts counts;
   };
@@ -199,6 +204,7 @@ class Worker {
   bool announce(Instrument& instrument, StateCause next, Ticks now) noexcept;
   void refresh_state(Instrument& instrument, Ticks now) noexcept;
   void refresh_source(SourceIndex source, Ticks now) noexcept;
+  void note_message(Instrument& instrument, bool snapshot, Ticks now) noexcept;
   void update_table(Instrument& instrument) noexcept;
   void serve_late_joiners(Ticks now) noexcept;
 

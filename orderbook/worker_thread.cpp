@@ -115,6 +115,7 @@ WorkerOptions WorkerThread::worker_options() const {
   made.crossed_ticks_max = rate_.ticks(made.crossed_ticks_max);
   made.late_joiner_round_ticks_min = rate_.ticks(made.late_joiner_round_ticks_min);
   made.resync = made.resync.scaled(rate_.ticks_per_ns);
+  made.cadence = CadencePolicy{}.scaled(rate_.ticks_per_ns);
   made.clock = ipc::now_ticks;
   return made;
 }

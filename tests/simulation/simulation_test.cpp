@@ -73,6 +73,28 @@ TEST_P(Simulation, ARunIsToldWhollyByItsSeed) {
   }
 }
 
+// The connection is alive, the other books' messages go on, and nothing is missing that a sequence
+// or a checksum could show.
+TEST_P(Simulation, ABookWhoseChannelFallsSilentIsStaleAndTheOthersAreNot) {
+  Plan plan = make_plan(GetParam(), 1);
+  plan.faults.clear();
+  plan.sharded = plan.trades = false;
+  while (plan.symbols.size() < 2) plan.symbols = make_plan(GetParam(), ++plan.seed).symbols;
+  plan.rate = 20;
+  plan.tick_ns = 50'000'000;
+  plan.faulty_ns = 115'000'000'000;
+  Fault mute;
+  mute.kind = FaultKind::Mute;
+  mute.listing = 1;
+  mute.at_ns = 75'000'000'000;
+  mute.duration_ns = 30'000'000'000;
+  plan.faults.push_back(mute);
+  const auto outcome = run_world(plan);
+  ASSERT_EQ(outcome.failure, "") << story(plan, outcome);
+  EXPECT_EQ(outcome.went_stale[0], 0U);
+  EXPECT_EQ(outcome.went_stale[1], 1U);
+}
+
 INSTANTIATE_TEST_SUITE_P(Venues, Simulation, ::testing::ValuesIn(simulated_venues()),
                          [](const auto& venue) {
                            std::string name(venue.param);

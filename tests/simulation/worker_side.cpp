@@ -30,6 +30,7 @@ orderbook::WorkerOptions WorkerSide::options(std::uint32_t instruments) {
   orderbook::WorkerOptions made;
   made.instruments_max = instruments;
   made.late_joiner_round_ticks_min = 1'000'000'000;
+  made.cadence = orderbook::CadencePolicy{};
   made.observer = {on_message, this};
   return made;
 }

@@ -289,6 +289,7 @@ void World::look() {
       live_[i] = live;
       compared_[i] = {};
       if (!live) ++outcome_.losses;
+      if (found && view_.state == State::Stale) ++outcome_.went_stale[i];
       trace_.note(now_ns_, i * 2 + (live ? 1 : 0), [&] {
         return fmt::format("* {} is {} {}", plan_.symbols[i],
                            found ? name_of(view_.state) : "unreadable",
@@ -429,6 +430,7 @@ bool World::expect_current() {
 
 Outcome World::run() {
   tick_ns_ = plan_.tick_ns;
+  outcome_.went_stale.resize(live_.size());
   const auto until = second + plan_.faulty_ns;
   while (outcome_.failure.empty() && now_ns_ < until) step();
   for (int tries = 1; outcome_.failure.empty() && settle(); ++tries) {

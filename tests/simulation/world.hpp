@@ -33,6 +33,7 @@ struct Outcome {
   std::uint64_t looks = 0;                          // books compared while live
   std::uint64_t losses = 0;                         // times a book was seen to leave live
   std::array<std::uint32_t, fault_kinds> struck{};  // by FaultKind
+  std::vector<std::uint32_t> went_stale;  // by instrument
   std::vector<std::string> trace;
 };
 
