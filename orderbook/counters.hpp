@@ -18,6 +18,7 @@ struct Counters {
   std::uint64_t checksum_good = 0;
   std::uint64_t checksum_failed = 0;
   std::uint64_t unchecked_messages = 0;  // the instrument has a checksum, the message had none
+  std::uint64_t oracles_distrusted = 0;  // times an instrument's checksums were found worthless
   std::uint64_t state_changes = 0;
   std::uint64_t crossed_messages = 0;
   std::uint64_t crossed_resyncs = 0;
@@ -71,6 +72,7 @@ inline constexpr std::array counter_fields{
     CounterField{"checksum_good", &Counters::checksum_good},
     CounterField{"checksum_failed", &Counters::checksum_failed},
     CounterField{"unchecked_messages", &Counters::unchecked_messages},
+    CounterField{"oracles_distrusted", &Counters::oracles_distrusted},
     CounterField{"state_changes", &Counters::state_changes},
     CounterField{"crossed_messages", &Counters::crossed_messages},
     CounterField{"crossed_resyncs", &Counters::crossed_resyncs},

@@ -64,6 +64,9 @@ class TrackedBook {
   // Computed anew only if one of the levels it covers was touched since it was computed last.
   [[nodiscard]] ChecksumResult verify(const Record& last) noexcept;
 
+  // As verify() computed it last.
+  [[nodiscard]] std::uint32_t checksum() const noexcept { return checksum_; }
+
   // The book is no longer to be trusted, until a newer epoch's snapshot.
   void break_off(Cause cause) noexcept;
   // The same, but the reason is the collector's to tell: it is fetching a snapshot already.

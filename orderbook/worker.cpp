@@ -171,7 +171,15 @@ bool Worker::checked_before_publication(const Instrument& instrument) const noex
 }
 
 ChecksumResult Worker::verify(Instrument& instrument, const Record& record) noexcept {
-  const ChecksumResult result = instrument.tracked.verify(record);
+  ChecksumResult result = instrument.tracked.verify(record);
+  if (result != ChecksumResult::NotSent) {
+    const auto claimed = static_cast<std::uint32_t>(record.reference);
+    if (instrument.oracle.note(claimed, instrument.tracked.checksum())) {
+      ++counters_.oracles_distrusted;
+    }
+    // What else protects the book goes on.
+    if (!instrument.oracle.trusted()) result = ChecksumResult::NotSent;
+  }
   switch (result) {
     case ChecksumResult::Good:
       ++counters_.checksum_good;
@@ -340,7 +348,7 @@ void Worker::take_status(Instrument& instrument, const Record& record, Ticks now
 }
 
 Worker::StateCause Worker::evaluate(const Instrument& instrument) const noexcept {
-  StateCause first{State::Live, Cause::None};
+  StateCause first{State::Live, instrument.oracle.trusted() ? Cause::None : Cause::ChecksumFailed};
   const auto consider = [&first](State state, Cause cause) {
     if (state < first.state) first = {state, cause};
   };

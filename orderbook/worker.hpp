@@ -30,6 +30,7 @@
 #include "orderbook/cadence.hpp"
 #include "orderbook/counters.hpp"
 #include "orderbook/instrument_index.hpp"
+#include "orderbook/oracle_health.hpp"
 #include "orderbook/publisher.hpp"
 #include "orderbook/resync_schedule.hpp"
 #include "orderbook/tracked_book.hpp"
@@ -59,7 +60,7 @@ struct WorkerOptions {
   // One round over all instruments for late joiners takes at least this long (ticks): a few
   // instruments would otherwise fill the ring with the same books over and over.
   std::uint64_t late_joiner_round_ticks_min = 50'000'000;
-  ResyncPolicy resync;    // in ticks
+  ResyncPolicy resync;  // in ticks
   // When a silent book is Stale, in ticks. Not offline: a capture ends some time.
   CadencePolicy cadence = CadencePolicy::never();
   Clock clock = nullptr;  // null: publication is stamped with `now`
@@ -156,6 +157,7 @@ class Worker {
     Ticks crossed_since;
     Cadence cadence;
     bool stale = false;
+    OracleHealth oracle;
     ipc::BookView view;  // as published
     InstrumentCounts counts;
   };

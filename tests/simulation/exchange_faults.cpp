@@ -68,6 +68,15 @@ bool corrupt_binance(std::string& text, Random& random) {
   return flip_one(text, from, text.find_first_of(",}", from), random, [](auto) { return true; });
 }
 
+void blank_checksum(std::string& text) {
+  for (const std::string_view key : {"\"checksum\":", "\"c\":\""}) {
+    const auto found = text.find(key);
+    if (found == std::string::npos) continue;
+    const auto from = found + key.size();
+    text.replace(from, text.find_first_not_of("0123456789", from) - from, "0");
+  }
+}
+
 }  // namespace
 
 ExchangeSide::Kind ExchangeSide::kind_of(std::string_view text) const {
@@ -202,6 +211,8 @@ bool ExchangeSide::strikes(const Rule& rule, const Kind& kind, exchange::Frame f
       return rule.left > 0 && aimed && kind.book && kind.listing != no_listing;
     case FaultKind::CutAtSnapshot:
       return rule.left > 0 && aimed && kind.snapshot;
+    case FaultKind::OracleZero:
+      return aimed && kind.book && rule.until_ns > now_ns_;
     default:
       return false;
   }
@@ -250,6 +261,10 @@ void ExchangeSide::send(exchange::SessionId session, std::string_view text, exch
       case FaultKind::CutAtSnapshot:
         spend(rule);
         return cut(*link, net::CloseReason::PeerReset);
+      case FaultKind::OracleZero:
+        count_strike(rule.fault.kind);
+        blank_checksum(arrival.text);
+        continue;
       default:
         if (!corrupt(arrival.text, kind)) continue;
         spend(rule);

@@ -47,6 +47,8 @@ enum class FaultKind : std::uint8_t {
   RestError,    // 500
   RestLost,
   RestGarbage,  // cut in the middle
+  // Not drawn: for `duration` all checksums of an instrument are 0. It has a test of its own.
+  OracleZero,
   // Our own processes
   WorkerHang,  // the ring fills
   WorkerRestart,

@@ -31,6 +31,7 @@ std::string story(const Plan& plan, const Outcome& outcome) {
 }
 
 class Simulation : public ::testing::TestWithParam<std::string_view> {};
+class ChecksumSimulation : public Simulation {};
 
 TEST_P(Simulation, NoFaultMakesAWrongBookLiveAndAllBooksComeBack) {
   const auto one = from_environment("RINGSIDE_SIMULATION_SEED", 0);
@@ -56,6 +57,7 @@ TEST_P(Simulation, NoFaultMakesAWrongBookLiveAndAllBooksComeBack) {
     const bool of_rest = each >= FaultKind::RestLate && each <= FaultKind::RestGarbage;
     // Of Binance nothing is sent but over REST: the streams stand in the URL.
     const bool sends = kraken || each != FaultKind::SendFull;
+    if (each == FaultKind::OracleZero) continue;
     if ((of_kraken && !kraken) || (of_rest && kraken) || !sends) continue;
     EXPECT_GT(struck[kind], 0U) << name_of(each);
   }
@@ -71,6 +73,26 @@ TEST_P(Simulation, ARunIsToldWhollyByItsSeed) {
     EXPECT_FALSE(again.trace.empty());
     EXPECT_NE(once.hash, run_world(make_plan(GetParam(), seed + 1'000'000)).hash);
   }
+}
+
+// It costs the book some seconds, is noticed once, and the book goes on.
+TEST_P(ChecksumSimulation, OneThatStaysZeroIsSetAsideAndTheBookGoesOn) {
+  Plan plan = make_plan(GetParam(), 1);
+  plan.faults.clear();
+  plan.rate = 40;
+  plan.faulty_ns = 30'000'000'000;
+  Fault zero;
+  zero.kind = FaultKind::OracleZero;
+  zero.listing = 0;
+  zero.at_ns = 1'000'000'000;
+  zero.duration_ns = 600'000'000'000;  // beyond the faults' end, which ends it
+  plan.faults.push_back(zero);
+  const auto outcome = run_world(plan);
+  ASSERT_EQ(outcome.failure, "") << story(plan, outcome);
+  EXPECT_EQ(outcome.oracles_distrusted, 1U);
+  EXPECT_GE(outcome.losses, 1U);
+  EXPECT_LE(outcome.losses, 6U) << "once set aside it takes the book down no more";
+  EXPECT_GT(outcome.struck[static_cast<unsigned>(FaultKind::OracleZero)], 100U);
 }
 
 // The connection is alive, the other books' messages go on, and nothing is missing that a sequence
@@ -100,6 +122,13 @@ INSTANTIATE_TEST_SUITE_P(Venues, Simulation, ::testing::ValuesIn(simulated_venue
                            std::string name(venue.param);
                            std::erase(name, '-');
                            return name;
+                         });
+
+INSTANTIATE_TEST_SUITE_P(Venues, ChecksumSimulation,
+                         ::testing::Values(std::string_view("kraken"),
+                                           std::string_view("kraken-v1")),
+                         [](const auto& venue) {
+                           return std::string(venue.param == "kraken" ? "kraken" : "krakenv1");
                          });
 
 }  // namespace

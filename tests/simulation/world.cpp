@@ -439,6 +439,7 @@ Outcome World::run() {
   }
   outcome_.hash = trace_.hash();
   outcome_.struck = exchange_.struck();
+  if (worker_) outcome_.oracles_distrusted = worker_->worker().counters().oracles_distrusted;
   return std::move(outcome_);
 }
 

@@ -33,7 +33,8 @@ struct Outcome {
   std::uint64_t looks = 0;                          // books compared while live
   std::uint64_t losses = 0;                         // times a book was seen to leave live
   std::array<std::uint32_t, fault_kinds> struck{};  // by FaultKind
-  std::vector<std::uint32_t> went_stale;  // by instrument
+  std::vector<std::uint32_t> went_stale;            // by instrument
+  std::uint64_t oracles_distrusted = 0;             // by the worker that is there at the end
   std::vector<std::string> trace;
 };
 

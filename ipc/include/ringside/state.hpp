@@ -1,5 +1,6 @@
 // What a published book is worth. Only Live means: continuous since its snapshot, and its checksum
-// (where the venue sends one) good for this very book.
+// (where the venue sends one) good for this very book. With the cause ChecksumFailed: the venue's
+// checksums have turned out to be worth nothing, and the book goes on without them.
 #pragma once
 
 #include <cstdint>
