@@ -216,6 +216,7 @@ void BinanceAdapter::take_depth(SymbolIndex index, const BinanceMessage& message
   auto& instrument = instruments_[index];
   counters_.add(Count::BookDeltas);
   if (!instrument.open) return counters_.add(Count::DeltasWhileSyncing);
+  instrument.newest_depth = message.ids.last;
   const DepthDelta delta{message.ids, message.exchange, now.ticks, message.bids, message.asks};
   switch (instrument.join.on_delta(delta, now.steady_ns)) {
     case DeltaOutcome::Apply:

@@ -119,6 +119,7 @@ class BinanceAdapter final : public Adapter {
     std::uint32_t snapshots = 0;  // low part of the epoch
     std::uint32_t epoch = 0;      // 0: none yet
     std::int64_t live_since_ns = 0;
+    std::uint64_t newest_depth = 0;  // id of the newest depth message, of any connection
     TradeIds trade_ids;
     std::uint64_t newest_ticker = 0;  // 0: none on this connection
     Price newest_bid;                 // of it

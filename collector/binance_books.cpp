@@ -241,7 +241,12 @@ void BinanceAdapter::take_snapshot(SymbolIndex index, std::string_view padded, N
     case SnapshotOutcome::Joined:
       break;
     case SnapshotOutcome::Held:
-      return;
+      // Nothing of this connection says how old it is; what an earlier one brought may. Else the
+      // quiet behind it would make it live.
+      if (snapshot.last_update_id >= instrument.newest_depth) return;
+      counters_.add(Count::SnapshotsStale);
+      instrument.join.restart();
+      return want_snapshot(index, now);
     case SnapshotOutcome::Stale:
       counters_.add(Count::SnapshotsStale);
       return want_snapshot(index, now);

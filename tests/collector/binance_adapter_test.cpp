@@ -493,13 +493,29 @@ INSTANTIATE_TEST_SUITE_P(
                        Count::NumberOverflow}),
     [](const auto& damage) { return damage.param.name; });
 
+// Of the new connection nothing has come yet that the snapshot could be held against.
+TEST_F(Spot, ASnapshotOlderThanWhatAnEarlierConnectionBroughtIsStale) {
+  run.receive(ada(101, 120, ""));
+  run.adapter().on_close(0, run.now());
+  run.open();
+  wait_for_request("ADAUSDT");
+  run.answer("ADAUSDT", spot_snapshot(119));
+  EXPECT_EQ(run.count(Count::SnapshotsStale), 1U);
+  wait_for_request("ADAUSDT");
+  run.answer("ADAUSDT", spot_snapshot(120));
+  run.tick(11 * second_ns);
+  EXPECT_EQ(run.count(Count::SnapshotsStale), 1U);
+  EXPECT_EQ(ada_book().state, State::Live);
+  EXPECT_EQ(ada_book().snapshot_reference, 120U);
+}
+
 // Its numbers are too fine for this symbol, so that the units become finer. The next such answer
 // can be read, and is known by its price all the same.
 TEST_F(Spot, ASecondAnswerOfAnotherSymbolIsSeenByItsPriceInFinerUnits) {
-  run.receive(wrapped("adausdt@bookTicker",
-                      R"({"u":101,"s":"ADAUSDT","b":"1.5000","B":"10.0","a":"1.6000","A":"20.0"})"));
-  const auto of_another =
-      spot_snapshot(110, R"(["63.12345","1.0"])", R"(["63.22345","1.0"])");
+  run.receive(
+      wrapped("adausdt@bookTicker",
+              R"({"u":101,"s":"ADAUSDT","b":"1.5000","B":"10.0","a":"1.6000","A":"20.0"})"));
+  const auto of_another = spot_snapshot(110, R"(["63.12345","1.0"])", R"(["63.22345","1.0"])");
   run.receive(ada(110, 110, ""));
   wait_for_request("ADAUSDT");
   run.answer("ADAUSDT", of_another);
