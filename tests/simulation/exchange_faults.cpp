@@ -314,13 +314,13 @@ void ExchangeSide::strike_request(Request& request) {
     request.stale = true;
   }
   if (plan_.symbols.size() < 2 || request.stale) return;
-  // USD-M's ids are shared and its answers name no symbol: the price that a ticker has told is all
-  // that there is to see it by.
-  const bool visible =
-      plan_.venue != "binance-usdm" ||
-      std::any_of(links_.begin(), links_.end(), [&](const auto& link) {
-        return (link->tickers_seen >> request.listing & 1U) != 0 && link->session != 0;
-      });
+  // COIN-M's answers name the symbol; spot's ids are each symbol's own, and tell once a message of
+  // it has come; USD-M's are shared: the price that a ticker has told is all there is to see it by.
+  const bool ticker_seen = std::any_of(links_.begin(), links_.end(), [&](const auto& link) {
+    return (link->tickers_seen >> request.listing & 1U) != 0 && link->session != 0;
+  });
+  const bool visible = plan_.venue == "binance-coinm" ||
+                       (plan_.venue == "binance-usdm" ? ticker_seen : heard_[request.listing]);
   if (!visible || strike(FaultKind::RestWrongSymbol) == nullptr) return;
   const auto& wanted = plan_.symbols[request.listing];
   const auto& other = plan_.symbols[(request.listing + 1) % plan_.symbols.size()];

@@ -40,6 +40,7 @@ ExchangeSide::ExchangeSide(const Options& options)
                                                      random, market_, *venue_, *this);
   stale_bodies_.resize(market_.size());
   brought_.resize(market_.size());
+  forget_heard();
   brought_most_.resize(market_.size());
   corrupted_ns_.resize(market_.size(), -10 * second);
   for (const auto& symbol : plan_.symbols) quoted_.push_back('"' + symbol + '"');
@@ -133,6 +134,7 @@ void ExchangeSide::deliver() {
 
 void ExchangeSide::note_brought(const Arrival& arrival) {
   if (arrival.listing == no_listing) return;
+  heard_[arrival.listing] = true;
   auto& most = brought_most_[arrival.listing];
   auto& brought = brought_[arrival.listing];
   // What comes late may undo what came before it, and no venue's rule shows that at once.

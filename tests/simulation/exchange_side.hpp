@@ -68,6 +68,8 @@ class ExchangeSide final : public Wire, public exchange::Outlet {
   // they came out of order since.
   [[nodiscard]] const BookTruth::Book& brought(ListingIndex index) const { return brought_[index]; }
 
+  // A new collector: no message of any book has reached it.
+  void forget_heard() { heard_.assign(market_.size(), false); }
   void count_strike(FaultKind kind) { ++struck_[static_cast<unsigned>(kind)]; }
   [[nodiscard]] const std::array<std::uint32_t, fault_kinds>& struck() const { return struck_; }
 
@@ -180,6 +182,7 @@ class ExchangeSide final : public Wire, public exchange::Outlet {
   std::vector<std::unique_ptr<Link>> links_;
   std::vector<std::unique_ptr<Request>> requests_;
   std::vector<Rule> rules_;
+  std::vector<bool> heard_;  // by listing: since the collector began
   std::array<std::uint32_t, fault_kinds> struck_{};
   std::vector<std::string> stale_bodies_;   // by listing
   std::vector<std::int64_t> corrupted_ns_;  // by listing: when last

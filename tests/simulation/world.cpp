@@ -134,6 +134,7 @@ class World {
 
 void World::start_collector() {
   ++generation_;
+  exchange_.forget_heard();
   collector_ = std::make_unique<CollectorSide>(
       CollectorSide::Options{plan_, venue_, local_ns_, generation_, exchange_, notices_});
   ring_ = collector_->ring();
