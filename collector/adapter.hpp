@@ -33,6 +33,13 @@ class AdapterHost {
   virtual void reconnect(ConnectionIndex connection) noexcept = 0;
 };
 
+// What a request came to.
+struct RestReply {
+  int status = 0;                   // 0: no answer came
+  std::string_view padded;          // the body, padded like a message
+  std::int64_t retry_after_ns = 0;  // what the venue's Retry-After says; 0: nothing
+};
+
 // When things happened, as the caller saw it. Ticks of the host (or virtual), UTC for logs only.
 struct Now {
   Ticks ticks;                 // of receipt of the bytes now handed over
@@ -53,9 +60,8 @@ class Adapter {
   virtual void on_message(ConnectionIndex connection, std::string_view padded,
                           Now now) noexcept = 0;
   virtual void on_close(ConnectionIndex connection, Now now) noexcept = 0;
-  // Answer to a request; status 0: none came. The body is padded like a message.
-  virtual void on_response(std::uint32_t request_id, int status, std::string_view padded,
-                           Now now) noexcept = 0;
+  // Answer to a request, or the news that none will come.
+  virtual void on_response(std::uint32_t request_id, const RestReply& reply, Now now) noexcept = 0;
   // At most 1 ms apart live; deadlines, resubscription and backoff live here.
   virtual void on_tick(Now now) noexcept = 0;
   // The worker (or the record writer, after a drop) asks for a new snapshot of one instrument.

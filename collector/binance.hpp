@@ -92,8 +92,7 @@ class BinanceAdapter final : public Adapter {
   void on_open(ConnectionIndex connection, Now now) noexcept override;
   void on_message(ConnectionIndex connection, std::string_view padded, Now now) noexcept override;
   void on_close(ConnectionIndex connection, Now now) noexcept override;
-  void on_response(std::uint32_t request_id, int status, std::string_view padded,
-                   Now now) noexcept override;
+  void on_response(std::uint32_t request_id, const RestReply& reply, Now now) noexcept override;
   void on_tick(Now now) noexcept override;
   void on_resync(InstrumentId instrument, std::uint32_t epoch, Cause cause,
                  Now now) noexcept override;

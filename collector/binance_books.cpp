@@ -9,6 +9,8 @@ namespace {
 
 constexpr std::uint32_t epochs_max = 0xffff;  // of one generation
 constexpr int status_ok = 200;
+constexpr int status_bad_request = 400;  // a symbol that the venue does not know
+constexpr int status_not_found = 404;
 constexpr int status_banned = 418;
 constexpr int status_too_fast = 429;
 
@@ -211,20 +213,21 @@ void BinanceAdapter::request_due(Now now) noexcept {
   }
 }
 
-void BinanceAdapter::on_response(std::uint32_t request_id, int status, std::string_view padded,
+void BinanceAdapter::on_response(std::uint32_t request_id, const RestReply& reply,
                                  Now now) noexcept {
+  const int status = reply.status;
   const auto answer = rest_.answered(request_id);
   if (status == status_too_fast || status == status_banned) {
     counters_.add(Count::RequestsRefused);
-    rest_.throttled(now.steady_ns);
+    rest_.throttled(now.steady_ns, reply.retry_after_ns);
   } else if (status != status_ok) {
     counters_.add(Count::RequestsFailed);
   }
   if (!answer || !answer->current) return counters_.add(Count::SnapshotsLate);
   if (answer->task >= instruments_.size()) {
-    return take_exchange_info(answer->task - instruments_.size(), status, padded, now);
+    return take_exchange_info(answer->task - instruments_.size(), status, reply.padded, now);
   }
-  if (status == status_ok) return take_snapshot(answer->task, padded, now);
+  if (status == status_ok) return take_snapshot(answer->task, reply.padded, now);
   want_snapshot(answer->task, now);
 }
 
@@ -269,7 +272,8 @@ void BinanceAdapter::take_exchange_info(std::size_t chunk, int status, std::stri
     if (index == no_symbol || symbols_.units(index).known) return;
     symbols_.set_units(index, terms.price_exponent, terms.quantity_exponent);
   };
-  bool refused = status >= 400 && status < 500;
+  // Any other refusal is of the request, and says nothing of its symbols.
+  bool refused = status == status_bad_request || status == status_not_found;
   if (status == status_ok && !read_exchange_info(padded, learn)) {
     counters_.add(Count::MalformedJson);
     refused = false;

@@ -67,10 +67,12 @@ class BinanceDecoder::Walk {
   DecodeStatus snapshot(std::string_view padded, BinanceMessage& message) noexcept;
 
  private:
-  bool begin(std::string_view padded, document& whole) noexcept {
+  DecodeStatus begin(std::string_view padded, document& whole) noexcept {
     const simdjson::padded_string_view text(padded.data(), padded.size(),
                                             padded.size() + simdjson::SIMDJSON_PADDING);
-    return !parser_.iterate(text).get(whole);
+    const auto error = parser_.iterate(text).get(whole);
+    if (error == simdjson::UTF8_ERROR) return DecodeStatus::InvalidUtf8;
+    return error ? DecodeStatus::MalformedJson : DecodeStatus::Ok;
   }
   DecodeStatus root(document& whole, BinanceFields& fields, BinanceMessage& message) noexcept;
   DecodeStatus wrapper(std::string_view key, value item, BinanceFields& fields,
@@ -93,8 +95,8 @@ DecodeStatus BinanceDecoder::Walk::message(std::string_view padded,
   message = BinanceMessage{};
   BinanceFields fields;
   document whole;
-  auto status = DecodeStatus::MalformedJson;
-  if (begin(padded, whole)) status = root(whole, fields, message);
+  auto status = begin(padded, whole);
+  if (status == DecodeStatus::Ok) status = root(whole, fields, message);
   if (status == DecodeStatus::Ok && !at_end(whole)) status = DecodeStatus::MalformedJson;
   if (status == DecodeStatus::Ok) status = judge(fields, symbols_, rule_, message);
   if (status != DecodeStatus::Ok && message.symbol == no_symbol) {
@@ -253,7 +255,8 @@ DecodeStatus BinanceDecoder::Walk::snapshot(std::string_view padded,
   document whole;
   object body;
   BinanceFields fields;
-  if (!begin(padded, whole) || whole.get_object().get(body)) return DecodeStatus::MalformedJson;
+  if (const auto status = begin(padded, whole); status != DecodeStatus::Ok) return status;
+  if (whole.get_object().get(body)) return DecodeStatus::MalformedJson;
   for (auto entry : body) {
     std::string_view key;
     value item;

@@ -17,6 +17,7 @@ enum class BinanceRule : std::uint8_t { Spot, Futures };
 enum class DecodeStatus : std::uint8_t {
   Ok = 0,
   MalformedJson,
+  InvalidUtf8,
   MissingField,
   MistypedField,
   RepeatedField,
@@ -35,6 +36,8 @@ constexpr Count count_of(DecodeStatus status) noexcept {
     case DecodeStatus::Ok:
     case DecodeStatus::MalformedJson:
       return Count::MalformedJson;
+    case DecodeStatus::InvalidUtf8:
+      return Count::InvalidUtf8;
     case DecodeStatus::MissingField:
       return Count::MissingField;
     case DecodeStatus::MistypedField:

@@ -90,7 +90,11 @@ std::optional<RestSchedule::Answered> RestSchedule::answered(std::uint32_t reque
   return std::nullopt;
 }
 
-void RestSchedule::throttled(std::int64_t now_ns) noexcept {
+void RestSchedule::throttled(std::int64_t now_ns, std::int64_t retry_after_ns) noexcept {
+  if (retry_after_ns > 0) {
+    paused_until_ns_ = std::max(paused_until_ns_, now_ns + retry_after_ns);
+    return;
+  }
   // A burst of refusals that were in flight together counts once.
   if (now_ns < paused_until_ns_) return;
   const bool in_a_row = now_ns - paused_until_ns_ < limits_.calm_ns && throttles_ != 0;

@@ -27,7 +27,7 @@ struct RestLimits {
   std::int64_t backoff_max_ns = 30'000'000'000;
   std::int64_t calm_ns = 60'000'000'000;       // after so long without a want, no backoff
   std::int64_t deadline_ns = 30'000'000'000;   // an unanswered request gives up its place
-  std::int64_t throttled_ns = 60'000'000'000;  // pause of all requests after status 418 or 429
+  std::int64_t throttled_ns = 60'000'000'000;  // pause after 418 or 429 without Retry-After
 };
 
 class RestSchedule {
@@ -55,8 +55,9 @@ class RestSchedule {
   void unsent(const Due& due, std::int64_t now_ns) noexcept;
   // An answer, or the news that none will come. None: the id is not in flight (any more).
   [[nodiscard]] std::optional<Answered> answered(std::uint32_t request_id) noexcept;
-  // The venue says we are too fast: nothing goes out for a while, doubled each time in a row.
-  void throttled(std::int64_t now_ns) noexcept;
+  // The venue says we are too fast: nothing goes out for as long as it says, or, where it says
+  // nothing (0), for throttled_ns, doubled each time in a row.
+  void throttled(std::int64_t now_ns, std::int64_t retry_after_ns = 0) noexcept;
   // The task of a request whose deadline has passed; its place is free again. Call until none.
   [[nodiscard]] std::optional<Task> overdue(std::int64_t now_ns) noexcept;
 

@@ -21,18 +21,39 @@ void each_record_count(const RecordCounters& counters, Visit visit) {
   visit("", "losses_named", counters.losses_named);
 }
 
+// Names of errors and of what ended a connection differ; together with its owner's, a name must fit
+// ipc::CounterName.
+template <typename Visit>
+void each_rest_count(const RestCounters& rest, Visit visit) {
+  visit("rest_", "answers", rest.answers);
+  visit("rest_", "failures", rest.failures);
+  visit("rest_", "refused_full", rest.refused_full);
+  visit("rest_", "status_forbidden", rest.status_forbidden);
+  visit("rest_", "status_throttled", rest.status_throttled);
+  visit("rest_", "status_server_error", rest.status_server_error);
+  visit("rest_", "status_other", rest.status_other);
+  for (std::size_t i = 1; i < net::http_error_count; ++i) {
+    visit("rest_", net::name_of(static_cast<net::HttpError>(i)), rest.errors[i]);
+  }
+  for (std::size_t i = 1; i < net::close_reason_count; ++i) {
+    visit("rest_", net::name_of(static_cast<net::CloseReason>(i)), rest.closed[i]);
+  }
+}
+
 template <typename Visit>
 void each_session_count(VenueSession& session, Visit visit) {
   const auto& connections = session.connection_counters();
   visit("", "connections_opened", connections.opened);
   visit("", "frames", connections.messages);
   visit("", "frame_bytes", connections.bytes);
-  const auto rest = session.rest_counters();
-  visit("rest_", "answers", rest.answers);
-  visit("rest_", "failures", rest.failures);
-  visit("rest_", "refused_full", rest.refused_full);
+  if (const auto* rest = session.rest_counters()) each_rest_count(*rest, visit);
   for (std::size_t i = 1; i < net::close_reason_count; ++i) {
     visit("closed_", net::name_of(static_cast<net::CloseReason>(i)), connections.closed[i]);
+  }
+  visit("", "messages_dropped", session.messages_dropped());
+  const auto frames = session.frame_counters();
+  for (std::size_t i = 1; i < frames.size(); ++i) {
+    visit("frame_", net::name_of(static_cast<net::FrameError>(i)), frames[i]);
   }
   for (std::size_t i = 0; i < counts; ++i) {
     visit("", name_of(static_cast<Count>(i)), session.adapter().counters().values[i]);

@@ -52,6 +52,13 @@ constexpr std::array venue_keys{
            "Sharding: at most this many share one connection."},
     KeyDoc{"no_data_ms", "integer", "10000; Binance: 60000, where depth is streamed",
            "1000 to 600000 ms", "A connection without any message for so long is reopened."},
+    KeyDoc{"connect_ms_max", "integer", "5000", "50 to 60000 ms",
+           "Longest each step of connecting may take: name lookup, TCP, TLS, WebSocket upgrade."},
+    KeyDoc{"retry_ms_max", "integer", "30000", "10 to 600000 ms",
+           "Longest wait before connecting or asking REST again, unless the venue asks for more; "
+           "it begins short and doubles, with jitter."},
+    KeyDoc{"rest_ms_max", "integer", "10000", "50 to 600000 ms",
+           "Longest a REST answer may take, connecting included."},
 };
 constexpr SectionDoc venue_section{"[[venue]]", "A venue's feed and the instruments wanted of it.",
                                    venue_keys};
@@ -135,6 +142,18 @@ void read_endpoints(const ConfigTable& table, const Origin& origin, const VenueI
   }
 }
 
+void read_limits(const ConfigTable& table, VenueConfig& venue) {
+  const auto ms = [&](std::string_view key, ConfigTable::IntegerRange range) {
+    return static_cast<std::uint32_t>(table.integer(key, range));
+  };
+  // Kraken says something each second; Binance promises nothing, and its adapter looks itself.
+  const std::int64_t no_data_default_ms = venue.name.starts_with("binance") ? 0 : 10'000;
+  venue.no_data_ms = ms("no_data_ms", {no_data_default_ms, 1000, 600000});
+  venue.connect_ms_max = ms("connect_ms_max", {5000, 50, 60000});
+  venue.retry_ms_max = ms("retry_ms_max", {30000, 10, 600000});
+  venue.rest_ms_max = ms("rest_ms_max", {10000, 50, 600000});
+}
+
 VenueConfig venue_of(const toml::table& root, const Origin& origin) {
   const ConfigTable table(root, origin.path, venue_section);
   std::vector<std::string_view> names;
@@ -172,10 +191,7 @@ VenueConfig venue_of(const toml::table& root, const Origin& origin) {
   }
   venue.instruments_per_connection =
       static_cast<std::uint32_t>(table.integer("instruments_per_connection", {0, 1, 1024}));
-  // Kraken says something each second; Binance promises nothing, and its adapter looks itself.
-  const std::int64_t no_data_default_ms = venue.name.starts_with("binance") ? 0 : 10'000;
-  venue.no_data_ms =
-      static_cast<std::uint32_t>(table.integer("no_data_ms", {no_data_default_ms, 1'000, 600'000}));
+  read_limits(table, venue);
   return venue;
 }
 

@@ -47,6 +47,9 @@ struct VenueConfig {
   std::string layout;       // of Binance's futures endpoints: "split", "single"; empty: the venue's
   std::uint32_t instruments_per_connection = 0;  // 0: the venue's limit
   std::uint32_t no_data_ms = 0;                  // watchdog of a connection; 0: the adapter's alone
+  std::uint32_t connect_ms_max = 5000;           // each step: lookup, connect, TLS, upgrade
+  std::uint32_t retry_ms_max = 30000;            // between attempts to connect, or to ask REST
+  std::uint32_t rest_ms_max = 10000;             // a REST answer, connecting included
   int line = 0;                                  // in the file, for messages
 };
 

@@ -18,6 +18,7 @@ enum class Count : std::uint8_t {
   Heartbeats,
   Acknowledgements,
   MalformedJson,  // not JSON, or not of the agreed shape at all
+  InvalidUtf8,    // a text that is no UTF-8
   MissingField,
   MistypedField,
   RepeatedField,
@@ -66,6 +67,7 @@ constexpr std::string_view name_of(Count count) {
                                                        "heartbeats",
                                                        "acknowledgements",
                                                        "malformed_json",
+                                                       "invalid_utf8",
                                                        "missing_field",
                                                        "mistyped_field",
                                                        "repeated_field",

@@ -72,7 +72,9 @@ KrakenStatus KrakenDecoder::decode(std::string_view padded, KrakenMessage& messa
   document text;
   const simdjson::padded_string_view view(padded.data(), padded.size(),
                                           padded.size() + simdjson::SIMDJSON_PADDING);
-  if (parser_->json.iterate(view).get(text)) return Status::MalformedJson;
+  if (const auto error = parser_->json.iterate(view).get(text)) {
+    return error == simdjson::UTF8_ERROR ? Status::InvalidUtf8 : Status::MalformedJson;
+  }
   return parser_->decode(text, message);
 }
 

@@ -21,6 +21,7 @@ inline constexpr std::size_t kraken_text_bytes_max = std::size_t{4} << 20;
 enum class KrakenStatus : std::uint8_t {
   Ok = 0,
   MalformedJson,
+  InvalidUtf8,
   MissingField,
   MistypedField,
   RepeatedField,

@@ -38,6 +38,8 @@ Exponent choose(Exponent in_force, const DecimalsTally& written, bool in_doubt) 
 
 Count count_of(KrakenStatus status) noexcept {
   switch (status) {
+    case KrakenStatus::InvalidUtf8:
+      return Count::InvalidUtf8;
     case KrakenStatus::MissingField:
       return Count::MissingField;
     case KrakenStatus::MistypedField:
@@ -108,7 +110,7 @@ void KrakenSession::on_close(ConnectionIndex index, Now now) noexcept {
   }
 }
 
-void KrakenSession::on_response(std::uint32_t, int, std::string_view, Now) noexcept {
+void KrakenSession::on_response(std::uint32_t, const RestReply&, Now) noexcept {
   counters_.add(Count::UnknownMessage);  // nothing is asked over REST here
 }
 

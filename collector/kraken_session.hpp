@@ -67,8 +67,7 @@ class KrakenSession : public Adapter {
   [[nodiscard]] std::string_view connection_path(ConnectionIndex connection) const noexcept final;
   void on_open(ConnectionIndex connection, Now now) noexcept final;
   void on_close(ConnectionIndex connection, Now now) noexcept final;
-  void on_response(std::uint32_t request_id, int status, std::string_view padded,
-                   Now now) noexcept final;
+  void on_response(std::uint32_t request_id, const RestReply& reply, Now now) noexcept final;
   void on_tick(Now now) noexcept final;
   void on_resync(InstrumentId instrument, std::uint32_t epoch, Cause cause, Now now) noexcept final;
   [[nodiscard]] const Counters& counters() const noexcept final { return counters_; }

@@ -136,7 +136,9 @@ KrakenStatus KrakenV1Decoder::decode(std::string_view padded, KrakenV1Message& m
   document text;
   const simdjson::padded_string_view view(padded.data(), padded.size(),
                                           padded.size() + simdjson::SIMDJSON_PADDING);
-  if (parser_->json.iterate(view).get(text)) return Status::MalformedJson;
+  if (const auto error = parser_->json.iterate(view).get(text)) {
+    return error == simdjson::UTF8_ERROR ? Status::InvalidUtf8 : Status::MalformedJson;
+  }
   return parser_->decode(text, message);
 }
 

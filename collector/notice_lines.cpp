@@ -17,10 +17,16 @@ std::string_view remedy_of(net::CloseReason reason) {
     case net::CloseReason::ConnectFailed:
     case net::CloseReason::ConnectTimeout:
       return "; check the address and port, and that a server listens there";
+    case net::CloseReason::TlsCertificateExpired:
+    case net::CloseReason::TlsCertificateSelfSigned:
+    case net::CloseReason::TlsCertificateUntrusted:
+    case net::CloseReason::TlsCertificateWrongHost:
     case net::CloseReason::TlsCertificateRefused:
       return "; check tls_ca, the host name and this host's date";
     case net::CloseReason::TlsHandshakeFailed:
       return "; check that the port speaks TLS, else use ws:// (http://)";
+    case net::CloseReason::UpgradeRedirected:
+    case net::CloseReason::UpgradeForbidden:
     case net::CloseReason::UpgradeRefused:
     case net::CloseReason::UpgradeInvalid:
       return "; check the path of the websocket address";

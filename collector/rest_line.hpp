@@ -26,6 +26,7 @@ struct RestAnswer {
   std::uint32_t request_id = 0;
   int status = 0;  // 0: none came
   std::string_view body;
+  std::int64_t retry_after_ns = 0;  // 0: not said
   Ticks received;
   // Where none came. Valid during the call.
   net::CloseReason reason = net::CloseReason::None;  // None: it is the detail's alone
@@ -36,15 +37,25 @@ struct RestCounters {
   std::uint64_t answers = 0;
   std::uint64_t failures = 0;  // no answer, or none that could be read
   std::uint64_t refused_full = 0;
+  // Of the failures, by what was wrong; of failed connections, by what ended them.
+  std::array<std::uint64_t, net::http_error_count> errors{};
+  net::CloseCounters closed{};
+  // Of the answers other than 2xx, by status.
+  std::uint64_t status_forbidden = 0;     // 401, 403
+  std::uint64_t status_throttled = 0;     // 418, 429
+  std::uint64_t status_server_error = 0;  // 5xx
+  std::uint64_t status_other = 0;
+
+  void count(const net::HttpResponse& response) noexcept;
 };
 
 template <typename Net>
 class BasicRestLine {
  public:
   using OnAnswer = void (*)(void* context, const RestAnswer& answer) noexcept;
-  // `tls` may be null for http. Throws std::system_error for a URL that cannot be.
-  BasicRestLine(typename Net::Loop& loop, const std::string& url, const net::TlsContext* tls,
-                OnAnswer on_answer, void* context);
+  // A body's bound is rest_body_bytes_max, whatever `asked` says. Throws as net::HttpClient.
+  BasicRestLine(typename Net::Loop& loop, const net::HttpClientOptions& asked, OnAnswer on_answer,
+                void* context);
 
   [[nodiscard]] bool request(std::uint32_t request_id, std::string_view target) noexcept;
   // Forgets what is queued and ends what is under way, without answers.
@@ -80,12 +91,10 @@ extern template class BasicRestLine<net::Sockets>;  // rest_line.cpp
 // --- Over any Net ---
 
 template <typename Net>
-BasicRestLine<Net>::BasicRestLine(typename Net::Loop& loop, const std::string& url,
-                                  const net::TlsContext* tls, OnAnswer on_answer, void* context)
+BasicRestLine<Net>::BasicRestLine(typename Net::Loop& loop, const net::HttpClientOptions& asked,
+                                  OnAnswer on_answer, void* context)
     : on_answer_(on_answer), context_(context), queue_(rest_requests_max) {
-  net::HttpClientOptions options;
-  options.url = url;
-  options.tls = tls;
+  auto options = asked;
   options.body_bytes_max = rest_body_bytes_max;
   for (auto& client : clients_) {
     client.line = this;
@@ -126,10 +135,14 @@ void BasicRestLine<Net>::on_response(void* context, const net::HttpResponse& res
   auto& client = *static_cast<Client*>(context);
   auto& line = *client.line;
   if (line.stopping_) return;
+  line.counters_.count(response);
   const bool good = response.error == net::HttpError::None;
-  ++(good ? line.counters_.answers : line.counters_.failures);
-  RestAnswer answer{client.request_id, 0, {}, response.received, response.close_reason,
-                    response.detail};
+  RestAnswer answer;
+  answer.request_id = client.request_id;
+  answer.retry_after_ns = response.retry_after_s * 1'000'000'000;
+  answer.received = response.received;
+  answer.reason = response.close_reason;
+  answer.detail = response.detail;
   if (good) {
     answer.status = response.status;
     answer.body = response.body;

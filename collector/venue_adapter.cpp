@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "collector/binance.hpp"
 #include "collector/kraken.hpp"
 #include "collector/kraken_v1.hpp"
@@ -53,6 +55,8 @@ std::unique_ptr<Adapter> make_binance(AdapterContext context, BinanceMarket mark
   }
   config.instruments_per_connection = venue.instruments_per_connection;
   if (venue.depth != 0) config.snapshot_limit = venue.depth;
+  config.rest.backoff_max_ns = std::int64_t{venue.retry_ms_max} * 1'000'000;
+  config.rest.backoff_first_ns = std::min(config.rest.backoff_first_ns, config.rest.backoff_max_ns);
   config.generation = context.generation;
   config.seed = context.seed;
   return std::make_unique<BinanceAdapter>(std::move(config), context.records, context.host);

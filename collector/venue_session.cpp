@@ -1,6 +1,28 @@
 #include "collector/venue_session.hpp"
 
+#include <algorithm>
+
 namespace ringside::collector {
+namespace {
+
+constexpr std::int64_t ns_per_ms = 1'000'000;
+constexpr std::int64_t reconnect_first_ns = 250'000'000;
+
+}  // namespace
+
+net::StreamOptions stream_options(const VenueConfig& venue) noexcept {
+  const auto step_ns = std::int64_t{venue.connect_ms_max} * ns_per_ms;
+  net::StreamOptions options;
+  options.resolve_ns_max = step_ns;
+  options.connect_ns_max = step_ns;
+  options.tls_ns_max = step_ns;
+  return options;
+}
+
+net::BackoffOptions backoff_options(const VenueConfig& venue) noexcept {
+  const auto cap_ns = std::int64_t{venue.retry_ms_max} * ns_per_ms;
+  return {.base_ns = std::min(reconnect_first_ns, cap_ns), .cap_ns = cap_ns};
+}
 
 template class BasicVenueSession<net::Sockets>;
 

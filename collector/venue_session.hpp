@@ -7,6 +7,7 @@
 // words.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -26,6 +27,12 @@ namespace ringside::collector {
 // A connection that was up so long has proved itself: the backoff begins anew.
 inline constexpr std::int64_t proven_connection_ns = 30'000'000'000;
 inline constexpr std::uint64_t venue_message_bytes_max = std::uint64_t{4} << 20;
+
+// How long the steps of a connection may take, and how reconnects wait, as configured.
+net::StreamOptions stream_options(const VenueConfig& venue) noexcept;
+net::BackoffOptions backoff_options(const VenueConfig& venue) noexcept;
+
+using FrameCounters = std::array<std::uint64_t, net::frame_error_count>;
 
 struct ConnectionCounters {
   std::uint64_t opened = 0;
@@ -70,8 +77,13 @@ class BasicVenueSession final : public AdapterHost {
   [[nodiscard]] int line() const noexcept { return venue_.line; }  // of its table in the file
   [[nodiscard]] const ConnectionCounters& connection_counters() const noexcept { return counters_; }
 
-  [[nodiscard]] RestCounters rest_counters() const noexcept {
-    return rest_ ? rest_->counters() : RestCounters{};
+  // By net::FrameError, over all connections.
+  [[nodiscard]] FrameCounters frame_counters() const noexcept;
+  // Whole messages that are none of a venue's: binary, or after we began to close.
+  [[nodiscard]] std::uint64_t messages_dropped() const noexcept;
+  // Null for a venue without REST.
+  [[nodiscard]] const RestCounters* rest_counters() const noexcept {
+    return rest_ ? &rest_->counters() : nullptr;
   }
 
   [[nodiscard]] bool send(ConnectionIndex connection, std::string_view text) noexcept override;
@@ -81,7 +93,7 @@ class BasicVenueSession final : public AdapterHost {
  private:
   struct Connection {
     Connection(BasicVenueSession& owner, ConnectionIndex number, std::uint64_t seed)
-        : session(owner), index(number), backoff({}, seed) {}
+        : session(owner), index(number), backoff(backoff_options(owner.venue_), seed) {}
     BasicVenueSession& session;
     ConnectionIndex index;
     net::Backoff backoff;
@@ -126,7 +138,12 @@ BasicVenueSession<Net>::BasicVenueSession(typename Net::Loop& loop, Options opti
         net::TlsContext::client({venue_.tls_ca, venue_.insecure_for_tests}));
   }
   if (!venue_.rest.empty()) {
-    rest_ = std::make_unique<BasicRestLine<Net>>(loop_, venue_.rest, tls_.get(), on_answer, this);
+    net::HttpClientOptions rest;
+    rest.url = venue_.rest;
+    rest.tls = tls_.get();
+    rest.request_ns_max = std::int64_t{venue_.rest_ms_max} * 1'000'000;
+    rest.stream = stream_options(venue_);
+    rest_ = std::make_unique<BasicRestLine<Net>>(loop_, rest, on_answer, this);
   }
   adapter_ = make_adapter(
       {venue_, std::move(options.instruments), options.generation, options.seed, records, *this});
@@ -155,6 +172,8 @@ void BasicVenueSession<Net>::add_connection(ConnectionIndex index, std::uint64_t
   options.limits.message_bytes_max = venue_message_bytes_max;
   options.limits.validate_utf8 = false;  // simdjson does
   options.timing.silence_ns_max = std::int64_t{venue_.no_data_ms} * 1'000'000;
+  options.stream = stream_options(venue_);
+  options.upgrade_ns_max = std::int64_t{venue_.connect_ms_max} * 1'000'000;
   connection->client = std::make_unique<typename Net::WebSocketClient>(
       loop_, options,
       net::WebSocketClientCallbacks{connection.get(), on_open, on_text, nullptr, on_batch_end,
@@ -175,6 +194,24 @@ void BasicVenueSession<Net>::stop() noexcept {
     if (connection->retry.armed()) loop_.disarm(connection->retry);
     if (!connection->client->closed()) connection->client->close(1001);
   }
+}
+
+template <typename Net>
+FrameCounters BasicVenueSession<Net>::frame_counters() const noexcept {
+  FrameCounters sum{};
+  for (const auto& connection : connections_) {
+    const auto& errors = connection->client->counters().frame_errors;
+    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += errors[i];
+  }
+  return sum;
+}
+
+template <typename Net>
+std::uint64_t BasicVenueSession<Net>::messages_dropped() const noexcept {
+  std::uint64_t sum = 0;
+  for (const auto& connection : connections_)
+    sum += connection->client->counters().messages_dropped;
+  return sum;
 }
 
 template <typename Net>
@@ -282,7 +319,8 @@ void BasicVenueSession<Net>::on_answer(void* context, const RestAnswer& answer) 
     session.hooks_.notices->post(notice, answer.detail);
   }
   session.rest_failing_ = answer.status == 0;
-  session.adapter_->on_response(answer.request_id, answer.status, answer.body, session.now(ticks));
+  session.adapter_->on_response(
+      answer.request_id, {answer.status, answer.body, answer.retry_after_ns}, session.now(ticks));
   session.hooks_.on_batch_end(session.hooks_.context);
 }
 

@@ -24,14 +24,30 @@ const char* name_of(CloseReason reason) noexcept {
       return "connect_timeout";
     case CloseReason::TlsHandshakeFailed:
       return "tls_handshake_failed";
+    case CloseReason::TlsCertificateExpired:
+      return "certificate_expired";
+    case CloseReason::TlsCertificateSelfSigned:
+      return "certificate_self_signed";
+    case CloseReason::TlsCertificateUntrusted:
+      return "certificate_untrusted";
+    case CloseReason::TlsCertificateWrongHost:
+      return "certificate_wrong_host";
     case CloseReason::TlsCertificateRefused:
-      return "tls_certificate_refused";
+      return "certificate_refused";
     case CloseReason::TlsTimeout:
       return "tls_timeout";
     case CloseReason::TlsBroken:
       return "tls_broken";
     case CloseReason::TlsTruncated:
       return "tls_truncated";
+    case CloseReason::UpgradeRedirected:
+      return "upgrade_redirected";
+    case CloseReason::UpgradeForbidden:
+      return "upgrade_forbidden";
+    case CloseReason::UpgradeThrottled:
+      return "upgrade_throttled";
+    case CloseReason::UpgradeServerError:
+      return "upgrade_server_error";
     case CloseReason::UpgradeRefused:
       return "upgrade_refused";
     case CloseReason::UpgradeInvalid:

@@ -28,10 +28,6 @@ StreamOptions stream_options(const HttpClientOptions& options) {
   return stream;
 }
 
-bool is_redirect(int status) noexcept {
-  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-}
-
 }  // namespace
 
 const char* name_of(HttpError error) noexcept {

@@ -122,10 +122,18 @@ HeadError parse_start(std::string_view line, ResponseHead& head) noexcept {
   return is_field_text(head.reason) ? HeadError::None : HeadError::StartLine;
 }
 
+// The first bytes tell HTTP from TLS, another protocol or noise, whose end might never come.
+bool may_begin(std::string_view bytes, const RequestHead&) noexcept {
+  return bytes.empty() || is_token_char(bytes.front());
+}
+bool may_begin(std::string_view bytes, const ResponseHead&) noexcept {
+  constexpr std::string_view start = "HTTP/";
+  return start.starts_with(bytes.substr(0, start.size()));
+}
+
 template <typename Head>
 HeadResult parse_head(std::string_view bytes, Head& head) noexcept {
-  // The first byte tells HTTP from TLS or noise, whose end might never come.
-  if (!bytes.empty() && !is_token_char(bytes.front())) return {HeadError::StartLine, 0};
+  if (!may_begin(bytes, head)) return {HeadError::StartLine, 0};
   const std::size_t end = bytes.substr(0, head_bytes_max).find("\r\n\r\n");
   if (end == std::string_view::npos) {
     return {bytes.size() >= head_bytes_max ? HeadError::TooLong : HeadError::None, 0};

@@ -19,6 +19,18 @@ inline constexpr std::size_t headers_max = 64;
 inline constexpr std::size_t chunk_line_bytes_max = 256;
 inline constexpr std::size_t trailer_bytes_max = 4096;
 
+// What an answer other than the wanted one comes to.
+[[nodiscard]] constexpr bool is_redirect(int status) noexcept {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+[[nodiscard]] constexpr bool is_forbidden(int status) noexcept {
+  return status == 401 || status == 403;
+}
+// 418 is Binance's: banned for not having slowed down after 429.
+[[nodiscard]] constexpr bool is_throttled(int status) noexcept {
+  return status == 418 || status == 429;
+}
+
 enum class HeadError : std::uint8_t {
   None,
   TooLong,

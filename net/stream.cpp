@@ -208,7 +208,7 @@ bool Stream::continue_handshake() noexcept {
       abort(CloseReason::SendQueueFull, "TLS handshake");
       return false;
     case TlsStatus::CertificateRefused:
-      close(CloseReason::TlsCertificateRefused, tls_session_.detail());
+      close(tls_session_.refusal(), tls_session_.detail());
       return false;
     default:
       close(CloseReason::TlsHandshakeFailed, tls_session_.detail());

@@ -69,6 +69,27 @@ bool is_numeric(const std::string& host) {
          ::inet_pton(AF_INET6, host.c_str(), &address) == 1;
 }
 
+CloseReason reason_of_verdict(long verdict) {
+  switch (verdict) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return CloseReason::TlsCertificateExpired;
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+      return CloseReason::TlsCertificateSelfSigned;
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_CERT_UNTRUSTED:
+      return CloseReason::TlsCertificateUntrusted;
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+      return CloseReason::TlsCertificateWrongHost;
+    default:
+      return CloseReason::TlsCertificateRefused;
+  }
+}
+
 // Whom the certificate must be for, and (names only) whom we say we are calling.
 bool expect_host(SSL* ssl, const std::string& host) {
   if (is_numeric(host)) {
@@ -242,6 +263,7 @@ TlsStatus TlsSession::status_of(int result) noexcept {
   const bool refused = verdict != X509_V_OK && SSL_is_init_finished(ssl_.get()) == 0 &&
                        SSL_get_verify_mode(ssl_.get()) != SSL_VERIFY_NONE;
   if (refused) {
+    refusal_ = reason_of_verdict(verdict);
     set_detail(X509_verify_cert_error_string(verdict));
   } else {
     const char* reason = ERR_reason_error_string(ERR_peek_last_error());

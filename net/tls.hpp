@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "net/close_reason.hpp"
 #include "net/send_queue.hpp"
 
 using SSL = struct ssl_st;
@@ -101,6 +102,8 @@ class TlsSession {
   void close_notify() noexcept;
 
   [[nodiscard]] std::string_view detail() const noexcept { return {detail_, detail_bytes_}; }
+  // After CertificateRefused: which TlsCertificate* reason it is.
+  [[nodiscard]] CloseReason refusal() const noexcept { return refusal_; }
 
   // What the BIO does.
   int take_input(char* out, int bytes) noexcept;
@@ -116,6 +119,7 @@ class TlsSession {
   std::unique_ptr<SSL, FreeSsl> ssl_;
   std::span<const std::byte> input_;
   SendQueue* output_ = nullptr;
+  CloseReason refusal_ = CloseReason::None;
   std::size_t detail_bytes_ = 0;
   char detail_[192];
 };

@@ -15,6 +15,14 @@ namespace {
 constexpr std::size_t refusal_body_bytes_max = 120;  // of an HTTP answer, kept for the log
 constexpr std::int64_t retry_after_s_max = 24 * 3600;
 
+CloseReason reason_of_status(int status) noexcept {
+  if (is_redirect(status)) return CloseReason::UpgradeRedirected;
+  if (is_forbidden(status)) return CloseReason::UpgradeForbidden;
+  if (is_throttled(status)) return CloseReason::UpgradeThrottled;
+  if (status >= 500) return CloseReason::UpgradeServerError;
+  return CloseReason::UpgradeRefused;
+}
+
 Url checked_url(const WebSocketClientOptions& options) {
   Url url = parse_url(options.url);
   const auto refuse = [&options](const char* why) {
@@ -141,7 +149,7 @@ void WebSocketClient::refuse_upgrade(const ResponseHead& head, std::string_view 
                                   static_cast<int>(std::min<std::size_t>(head.reason.size(), 60)),
                                   head.reason.data(), more.empty() ? "" : ": ",
                                   static_cast<int>(more.size()), more.data());
-  stream_.close(CloseReason::UpgradeRefused, {text.data(), static_cast<std::size_t>(count)});
+  stream_.close(reason_of_status(head.status), {text.data(), static_cast<std::size_t>(count)});
 }
 
 void WebSocketClient::stream_closed(void* context, CloseReason reason,

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -56,7 +57,9 @@ class MessageReader {
         break;
       }
       if (!admits(header, rest)) break;
-      if (!header.complete || rest.size() - header.header_bytes < header.payload_bytes) {
+      if (!header.complete) return at;
+      if (rest.size() - header.header_bytes < header.payload_bytes) {
+        if (!check_ahead(header, rest.subspan(header.header_bytes))) break;
         return at;
       }
       auto payload =
@@ -76,6 +79,7 @@ class MessageReader {
     joined_bytes_ = 0;
     fragments_ = 0;
     utf8_.reset();
+    checked_bytes_ = 0;
   }
 
  private:
@@ -113,16 +117,39 @@ class MessageReader {
       if (header.opcode == Opcode::Close && !check_close(payload)) return false;
       return sink.on_control(header.opcode, payload);
     }
-    if (header.opcode != Opcode::Continuation) {
-      opcode_ = header.opcode;
-      utf8_.reset();
-    }
+    begin_fragment(header);
+    const auto unchecked = payload.subspan(checked_bytes_);
+    checked_bytes_ = 0;
     if (opcode_ == Opcode::Text && limits_.validate_utf8 &&
-        (!utf8_.feed(payload) || (header.final && !utf8_.complete()))) {
+        (!utf8_.feed(unchecked) || (header.final && !utf8_.complete()))) {
       return refuse(FrameError::TextNotUtf8);
     }
     if (header.final && !joining_) return sink.on_message(opcode_, payload);
     return join(header, payload, sink);
+  }
+
+  void begin_fragment(const FrameHeader& header) noexcept {
+    if (header.opcode == Opcode::Continuation || checked_bytes_ != 0) return;
+    opcode_ = header.opcode;
+    utf8_.reset();
+  }
+
+  // Text that cannot become UTF-8 any more is refused before its fragment is whole: a peer must
+  // not keep us waiting for what is wrong already. `arrived`: of the payload, so far.
+  bool check_ahead(const FrameHeader& header, std::span<const std::byte> arrived) noexcept {
+    if (!limits_.validate_utf8 || is_control(header.opcode)) return true;
+    begin_fragment(header);
+    if (opcode_ != Opcode::Text) return true;
+    while (checked_bytes_ < arrived.size()) {
+      std::array<std::byte, 256> copy;  // the payload itself is unmasked once, when it is whole
+      const std::size_t count = std::min(copy.size(), arrived.size() - checked_bytes_);
+      std::memcpy(copy.data(), arrived.data() + checked_bytes_, count);
+      const auto piece = std::span(copy).first(count);
+      if constexpr (role == Role::Server) apply_mask(piece, header.mask, checked_bytes_);
+      checked_bytes_ += count;
+      if (!utf8_.feed(piece)) return refuse(FrameError::TextNotUtf8);
+    }
+    return true;
   }
 
   template <typename Sink>
@@ -158,6 +185,7 @@ class MessageReader {
   std::size_t joined_bytes_ = 0;  // <= storage_.size()
   std::uint32_t fragments_ = 0;
   Utf8Checker utf8_;
+  std::size_t checked_bytes_ = 0;  // of the fragment that is still arriving
 };
 
 }  // namespace ringside::net

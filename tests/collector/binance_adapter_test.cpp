@@ -379,6 +379,9 @@ INSTANTIATE_TEST_SUITE_P(
         Damage{"cut_short", ada(101, 101, R"(["1.4","7"])").substr(0, 90), Count::MalformedJson},
         Damage{"no_json_at_all", R"({"stream":"adausdt@depth@100ms",garbage)",
                Count::MalformedJson},
+        Damage{"no_utf8",
+               depth_rest("\"x\":\"\xff\",\"E\":1,\"s\":\"ADAUSDT\",\"U\":101,\"u\":101"),
+               Count::InvalidUtf8},
         Damage{"trailing_bytes", ada(101, 101, "") + "}", Count::MalformedJson},
         Damage{"junk_in_an_unused_field",
                depth_rest(R"("x":nul,"E":1,"s":"ADAUSDT","U":101,"u":101,"b":[],"a":[])"),
@@ -475,6 +478,8 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         SnapshotDamage{"cut_short", spot_snapshot(110).substr(0, 60), Count::MalformedJson},
         SnapshotDamage{"empty", "", Count::MalformedJson},
+        SnapshotDamage{"no_utf8", "{\"lastUpdateId\":110,\"bids\":[],\"asks\":[],\"x\":\"\xc3\"}",
+                       Count::InvalidUtf8},
         SnapshotDamage{"no_id", R"({"bids":[],"asks":[]})", Count::MissingField},
         SnapshotDamage{"no_asks", R"({"lastUpdateId":110,"bids":[]})", Count::MissingField},
         SnapshotDamage{"id_as_text", R"({"lastUpdateId":"110","bids":[],"asks":[]})",

@@ -95,6 +95,20 @@ TEST(BinanceRest, ARefusalForSpeedPausesEverything) {
   EXPECT_TRUE(rest.next(3 * limits.throttled_ns));
 }
 
+TEST(BinanceRest, ARefusalThatSaysForHowLongIsBelieved) {
+  const RestLimits limits;
+  auto rest = schedule(limits, 1);
+  rest.throttled(0, 2 * second_ns);
+  rest.throttled(1, second_ns);
+  rest.want(0, 0);
+  EXPECT_FALSE(rest.next(2 * second_ns - 1)) << "the longest of those in flight together";
+  EXPECT_TRUE(rest.next(2 * second_ns));
+  rest.throttled(2 * second_ns, 3600 * second_ns);
+  rest.want(0, 2 * second_ns);
+  EXPECT_FALSE(rest.next(3601 * second_ns)) << "also when it is longer than ours";
+  EXPECT_TRUE(rest.next(3602 * second_ns));
+}
+
 TEST(BinanceRest, AnUnansweredRequestGivesItsPlaceUp) {
   const RestLimits limits{.in_flight_max = 1};
   auto rest = schedule(limits, 2);

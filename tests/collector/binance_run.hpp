@@ -179,15 +179,17 @@ class Bench {
     adapter_->on_message(connection, padded(text), now());
     drain();
   }
-  void respond(std::uint32_t request_id, std::string_view body, int status = 200) {
-    adapter_->on_response(request_id, status, padded(body), now());
+  void respond(std::uint32_t request_id, std::string_view body, int status = 200,
+               std::int64_t retry_after_ns = 0) {
+    adapter_->on_response(request_id, {status, padded(body), retry_after_ns}, now());
     drain();
   }
   // Answers the open request that has this text in its target; expects one.
-  void answer(std::string_view text, std::string_view body, int status = 200) {
+  void answer(std::string_view text, std::string_view body, int status = 200,
+              std::int64_t retry_after_ns = 0) {
     const auto request = host.take(text);
     ASSERT_NE(request.id, 0U) << "nobody asked for " << text;
-    respond(request.id, body, status);
+    respond(request.id, body, status, retry_after_ns);
   }
   void tick(std::int64_t later_ns = 0) {
     steady_ns += later_ns;

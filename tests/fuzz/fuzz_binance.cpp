@@ -79,7 +79,7 @@ struct Setup {
       (void)fuzz::compare_snapshot(decoder, symbols, 0, padded.view());
       pass.on_response("/depth?symbol=BTCUSDT&limit=5", padded.view());
       if (!host.open.empty()) {
-        adapter->on_response(host.open.front(), 200, padded.view(), bench.now);
+        adapter->on_response(host.open.front(), {200, padded.view()}, bench.now);
         host.open.pop_front();
       }
     } else {

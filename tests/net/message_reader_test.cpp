@@ -170,6 +170,21 @@ TEST(MessageReader, ALengthThatOverflowsIsRefusedBeforeAnythingIsAwaited) {
   EXPECT_EQ(read(std::string("\x82\x7f\xff", 3)).error, FrameError::LengthOverflow);
 }
 
+TEST(MessageReader, TextThatCannotBecomeUtf8IsRefusedBeforeItsFrameIsWhole) {
+  const MessageLimits strict{.validate_utf8 = true};
+  const std::string whole =
+      frame(Opcode::Text, std::string(3'000, 'a') + "\xed\xa0" + std::string(3'000, 'a'));
+  const std::size_t proof = whole.find('\xed') + 2;
+  EXPECT_EQ(read(whole.substr(0, proof), strict).error, FrameError::TextNotUtf8);
+  EXPECT_EQ(read(whole.substr(0, proof - 1), strict).error, FrameError::None)
+      << "a character that may still be continued";
+  EXPECT_EQ(read(whole.substr(0, proof)).error, FrameError::None) << "nobody asked for it";
+  // In the second fragment, of a character begun in the first.
+  const std::string two = frame(Opcode::Text, "\xe2", false) +
+                          frame(Opcode::Continuation, "\x28" + std::string(300, 'a'));
+  EXPECT_EQ(read(two.substr(0, two.find('\x28') + 1), strict).error, FrameError::TextNotUtf8);
+}
+
 TEST(MessageReader, TextIsCheckedOnlyWhereNobodyElseDoesIt) {
   const std::string bad = frame(Opcode::Text, "ab\xff");
   EXPECT_EQ(read(bad).error, FrameError::None);

@@ -57,7 +57,7 @@ TEST_P(TlsTest, AnotherAuthoritysCertificateIsRefused) {
   const CertificateAuthority trusted;
   const CertificateAuthority stranger("stranger");
   const Verdict verdict = meet(stranger.issue({}), trusting(trusted), "127.0.0.1");
-  EXPECT_EQ(verdict.client, CloseReason::TlsCertificateRefused);
+  EXPECT_EQ(verdict.client, CloseReason::TlsCertificateUntrusted);
   EXPECT_EQ(verdict.detail, "unable to get local issuer certificate");
 }
 
@@ -71,20 +71,20 @@ TEST_P(TlsTest, AStrangerWithTheAuthoritysNameIsRefused) {
 TEST_P(TlsTest, ASelfSignedCertificateIsRefused) {
   const CertificateAuthority trusted;
   EXPECT_EQ(meet(make_self_signed({}), trusting(trusted), "127.0.0.1").client,
-            CloseReason::TlsCertificateRefused);
+            CloseReason::TlsCertificateSelfSigned);
 }
 
 TEST_P(TlsTest, TheSystemsAuthoritiesDoNotKnowOurs) {
   const CertificateAuthority authority;
   EXPECT_EQ(meet(authority.issue({}), TlsContext::client({}), "127.0.0.1").client,
-            CloseReason::TlsCertificateRefused);
+            CloseReason::TlsCertificateUntrusted);
 }
 
 TEST_P(TlsTest, AnExpiredCertificateIsRefused) {
   const CertificateAuthority authority;
   const CertificateRequest request{.valid_from_s = -7200, .valid_to_s = -3600};
   const Verdict verdict = meet(authority.issue(request), trusting(authority), "127.0.0.1");
-  EXPECT_EQ(verdict.client, CloseReason::TlsCertificateRefused);
+  EXPECT_EQ(verdict.client, CloseReason::TlsCertificateExpired);
   EXPECT_EQ(verdict.detail, "certificate has expired");
 }
 
@@ -92,7 +92,7 @@ TEST_P(TlsTest, ACertificateThatIsNotYetValidIsRefused) {
   const CertificateAuthority authority;
   const CertificateRequest request{.valid_from_s = 3600, .valid_to_s = 7200};
   EXPECT_EQ(meet(authority.issue(request), trusting(authority), "127.0.0.1").client,
-            CloseReason::TlsCertificateRefused);
+            CloseReason::TlsCertificateExpired);
 }
 
 TEST_P(TlsTest, ACertificateForAnotherHostIsRefused) {
@@ -101,10 +101,10 @@ TEST_P(TlsTest, ACertificateForAnotherHostIsRefused) {
   const CertificateRequest elsewhere{
       .common_name = "127.0.0.1", .dns_names = {"example.com"}, .addresses = {"192.0.2.1"}};
   const Verdict by_address = meet(authority.issue(elsewhere), client, "127.0.0.1");
-  EXPECT_EQ(by_address.client, CloseReason::TlsCertificateRefused);
+  EXPECT_EQ(by_address.client, CloseReason::TlsCertificateWrongHost);
   EXPECT_EQ(by_address.detail, "IP address mismatch");
   const Verdict by_name = meet(authority.issue(elsewhere), client, "localhost");
-  EXPECT_EQ(by_name.client, CloseReason::TlsCertificateRefused);
+  EXPECT_EQ(by_name.client, CloseReason::TlsCertificateWrongHost);
   EXPECT_EQ(by_name.detail, "hostname mismatch");
 }
 
@@ -112,7 +112,7 @@ TEST_P(TlsTest, APartialWildcardIsNoMatch) {
   const CertificateAuthority authority;
   const CertificateRequest partial{.common_name = "x", .dns_names = {"local*"}, .addresses = {}};
   EXPECT_EQ(meet(authority.issue(partial), trusting(authority), "localhost").client,
-            CloseReason::TlsCertificateRefused);
+            CloseReason::TlsCertificateWrongHost);
 }
 
 TEST_P(TlsTest, OnlyTheSwitchForTestsAcceptsAnything) {

@@ -37,6 +37,8 @@ TEST_P(WebSocketFaults, ABrokenFrameClosesWithItsCodeAndIsCountedByName) {
        FrameError::CloseCodeInvalid},
       {"not UTF-8", std::string("\x81\x01\xff", 3), CloseReason::ProtocolError, 1007,
        FrameError::TextNotUtf8},
+      {"not UTF-8, and its end never comes", std::string("\x81\x7e\x01\x00\xc3\x28", 6),
+       CloseReason::ProtocolError, 1007, FrameError::TextNotUtf8},
       {"too long", std::string("\x82\x7f\x00\x00\x00\x00\x00\x10\x00\x01", 10),
        CloseReason::TooLarge, 1009, FrameError::FrameTooLong},
   };
@@ -84,6 +86,7 @@ TEST_P(WebSocketFaults, ARefusedUpgradeTellsStatusBodyAndRetryAfter) {
   EXPECT_EQ(refused.reason, CloseReason::UpgradeRefused);
   EXPECT_EQ(refused.client.upgrade_status(), 404);
   EXPECT_EQ(refused.detail, "HTTP 404 Not Found");
+  EXPECT_EQ(teapot.reason, CloseReason::UpgradeThrottled);
   EXPECT_EQ(teapot.client.upgrade_status(), 418);
   EXPECT_EQ(teapot.client.retry_after_s(), 17);
   EXPECT_EQ(teapot.detail, "HTTP 418 I'm a Teapot: short and stout");

@@ -80,6 +80,8 @@ class VirtualWebSocket {
   [[nodiscard]] bool open() const noexcept { return state_ == State::Open; }
   [[nodiscard]] bool closed() const noexcept { return state_ == State::Closed; }
   [[nodiscard]] std::int64_t retry_after_s() const noexcept { return retry_after_s_; }
+  // Of frames, which there are none of here.
+  [[nodiscard]] const net::WebSocketCounters& counters() const noexcept { return counters_; }
 
   // --- The wire's ---
   [[nodiscard]] const std::string& target() const noexcept { return target_; }
@@ -103,6 +105,7 @@ class VirtualWebSocket {
   State state_ = State::Closed;
   std::int64_t heard_ns_ = 0;
   std::int64_t retry_after_s_ = 0;
+  net::WebSocketCounters counters_;
   net::CloseReason why_ = net::CloseReason::None;
   net::Timer timer_;  // connecting, silence, closing
   bool got_text_ = false;

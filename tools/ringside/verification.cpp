@@ -185,7 +185,7 @@ void Run::answer(std::string_view payload, collector::Now now) {
   if (asked == open_requests.rend()) return;
   const auto id = asked->first;
   open_requests.erase(std::next(asked).base());
-  venue_.adapter->on_response(id, 200, response.body, now);
+  venue_.adapter->on_response(id, {200, response.body}, now);
 }
 
 void Run::take(const capture::CaptureLine& line) {
