@@ -42,7 +42,7 @@ void LiveSystem::wait_ready(Process& process, const std::string& log) {
   throw std::runtime_error(log + ": not ready; it said: " + contents(scratch.path(log)));
 }
 
-LiveSystem::Endpoint LiveSystem::launch_exchange(const VenueOptions& venue, const std::string& name,
+Endpoints LiveSystem::launch_exchange(const VenueOptions& venue, const std::string& name,
                                                  const std::string& listen,
                                                  std::unique_ptr<Process>& process) {
   std::vector<std::string> arguments{"ringside-exchange", "--listen", listen};
@@ -75,7 +75,7 @@ void LiveSystem::restart_exchange() {
   static_cast<void>(launch_exchange(options_, "exchange", listen, exchange));
 }
 
-std::string LiveSystem::venue_table(const VenueOptions& venue, const Endpoint& endpoint) const {
+std::string LiveSystem::venue_table(const VenueOptions& venue, const Endpoints& endpoint) const {
   std::string text =
       "[[venue]]\nname = \"" + venue.venue + "\"\nwebsocket = \"" + endpoint.websocket + "\"\n";
   if (venue.venue.starts_with("binance"))
@@ -95,7 +95,8 @@ void LiveSystem::write_config() {
   for (unsigned i = 0; i < options_.workers; ++i) {
     text += "[[worker]]\nname = \"w" + std::to_string(i) + "\"\n";
   }
-  text += venue_table(options_, endpoints_.front());
+  text += options_.venue_tables ? options_.venue_tables(endpoints_.front())
+                                : venue_table(options_, endpoints_.front());
   for (std::size_t i = 0; i < options_.more.size(); ++i) {
     text += venue_table(options_.more[i], endpoints_[i + 1]);
   }

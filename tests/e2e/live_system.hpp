@@ -2,6 +2,7 @@
 // processes on loopback, one deployment in a scratch folder.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -9,6 +10,11 @@
 #include "tests/e2e/process.hpp"
 
 namespace ringside::e2e {
+
+// What the exchange says of itself when it is ready.
+struct Endpoints {
+  std::string websocket, rest, ca;
+};
 
 // A venue and the exchange that plays it.
 struct VenueOptions {
@@ -20,6 +26,8 @@ struct VenueOptions {
 };
 
 struct SystemOptions : VenueOptions {
+  // The [[venue]] tables, made of the first exchange's; null: one of each venue.
+  std::function<std::string(const Endpoints&)> venue_tables{};
   std::vector<std::pair<std::string, std::string>> environment{};
   std::vector<VenueOptions> more{};  // venues beside the first
   unsigned workers = 1;              // w0, w1, ...; a thread each
@@ -68,16 +76,13 @@ class LiveSystem {
  private:
   std::unique_ptr<Process> launch(std::vector<std::string> arguments, const std::string& log);
   void wait_ready(Process& process, const std::string& log);
-  struct Endpoint {
-    std::string websocket, rest, ca;
-  };
-  Endpoint launch_exchange(const VenueOptions& venue, const std::string& name,
+  Endpoints launch_exchange(const VenueOptions& venue, const std::string& name,
                            const std::string& listen, std::unique_ptr<Process>& process);
   void write_config();
-  std::string venue_table(const VenueOptions& venue, const Endpoint& endpoint) const;
+  std::string venue_table(const VenueOptions& venue, const Endpoints& endpoint) const;
 
   SystemOptions options_;
-  std::vector<Endpoint> endpoints_;  // of each venue
+  std::vector<Endpoints> endpoints_;  // of each venue
   std::vector<std::unique_ptr<Process>> more_exchanges_;
   std::vector<std::unique_ptr<Process>> workers_;  // by index; [0] is `worker`
 };
