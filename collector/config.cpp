@@ -70,7 +70,7 @@ struct Origin {
 
 void check_url(const ConfigTable& table, std::string_view key, const std::string& url,
                std::string_view plain, std::string_view secure) {
-  if (url.empty() || url.starts_with(plain) || url.starts_with(secure)) return;
+  if (url.starts_with(plain) || url.starts_with(secure)) return;
   table.fail(key, fmt::format("must begin with {} or {}", secure, plain));
 }
 
@@ -128,7 +128,10 @@ void read_endpoints(const ConfigTable& table, const Origin& origin, const VenueI
   venue.websocket = table.text("websocket", info.websocket);
   venue.rest = table.text("rest", info.rest);
   check_url(table, "websocket", venue.websocket, "ws://", "wss://");
-  check_url(table, "rest", venue.rest, "http://", "https://");
+  const bool needs_rest = !info.rest.empty();
+  if (needs_rest || !venue.rest.empty()) {
+    check_url(table, "rest", venue.rest, "http://", "https://");
+  }
   venue.insecure_for_tests = table.boolean("insecure_for_tests", false);
   venue.tls_ca = table.text("tls_ca", "");
   if (venue.tls_ca.empty()) return;

@@ -126,6 +126,7 @@ TEST_F(ConfigFile, AnUnknownVenueIsToldTheKnownOnes) {
 TEST_F(ConfigFile, WrongTypesAndRangesAreRefusedNotClamped) {
   expect_error("depth = 25", "depth = \"25\"", {"depth", "must be an integer"});
   expect_error("depth = 25", "depth = 9999", {"9999", "1 to 5000"});
+  expect_error("\"wss://127.0.0.1:9443/v2\"", "\"\"", {"websocket", "must begin with wss://"});
   expect_error("depth = 25", "depth = 26", {"10, 25, 100, 500 and 1000"});
   expect_error("lock = true", "lock = \"yes\"", {"true or false"});
   expect_error("lock = true", "spsc_slots = 5000", {"power of two"});
