@@ -310,8 +310,8 @@ TEST_F(LiveMistakes, AWrongPortIsSaidOnceAndCounted) {
 TEST_F(LiveMistakes, AWrongAuthorityIsSaidOnceAndCounted) {
   const auto exchange = system.start_exchange("kraken:BTC/USD;depth=10");
   const auto other = system.start_exchange("kraken:BTC/USD;depth=10");
-  expect_said_once(with(exchange.websocket, other.ca), "tls_certificate_refused",
-                   "tls_certificate_refused");
+  expect_said_once(with(exchange.websocket, other.ca), "certificate_untrusted",
+                   "certificate_untrusted");
 }
 
 TEST_F(LiveMistakes, AHostNameThatTheCertificateDoesNotHaveIsSaidOnceAndCounted) {
@@ -319,8 +319,8 @@ TEST_F(LiveMistakes, AHostNameThatTheCertificateDoesNotHaveIsSaidOnceAndCounted)
   auto other_name = exchange.websocket;
   const auto colon = other_name.rfind(':');
   other_name.replace(0, colon, "wss://127.0.0.2");
-  expect_said_once(with(other_name, exchange.ca), "tls_certificate_refused",
-                   "tls_certificate_refused");
+  expect_said_once(with(other_name, exchange.ca), "certificate_wrong_host",
+                   "certificate_wrong_host");
 }
 
 TEST_F(LiveMistakes, AHostThatDoesNotExistIsSaidOnceAndCounted) {

@@ -65,7 +65,7 @@ TEST_P(TlsTest, AStrangerWithTheAuthoritysNameIsRefused) {
   const CertificateAuthority trusted;
   const CertificateAuthority impostor;  // the same common name, another key
   EXPECT_EQ(meet(impostor.issue({}), trusting(trusted), "127.0.0.1").client,
-            CloseReason::TlsCertificateRefused);
+            CloseReason::TlsCertificateUntrusted);
 }
 
 TEST_P(TlsTest, ASelfSignedCertificateIsRefused) {
