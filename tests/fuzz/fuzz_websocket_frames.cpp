@@ -1,5 +1,5 @@
-// A stream of frames from outside, read twice: in one piece, and cut as the input's first bytes
-// say. Both must mean the same, in both roles.
+// A stream of frames from outside, read three times: in one piece, cut as the input's first bytes
+// say, and slowly by another reader. All must mean the same, in both roles.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "net/websocket_message.hpp"
+#include "tests/fuzz/websocket_reference.hpp"
 
 namespace {
 
@@ -55,6 +56,16 @@ void read_both_ways(std::span<const std::uint8_t> cuts, std::span<const std::uin
     if (reader.read(std::span(whole).subspan(used), expected) != 0) std::abort();
     if (expected.events.size() != events) std::abort();
   }
+
+  const auto slowly = ringside::fuzz::SlowReader(role, limits, storage_bytes).read(bytes);
+  if (slowly.refused != (reader.error() != FrameError::None)) std::abort();
+  Summary slow;
+  for (const auto& event : slowly.events) {
+    std::vector<std::byte> payload;
+    for (const char c : event.payload) payload.push_back(static_cast<std::byte>(c));
+    (void)slow.add(event.opcode, payload);
+  }
+  if (slow.events != expected.events) std::abort();
 
   MessageReader<role> pieces(limits, storage);
   Summary summary;
