@@ -20,8 +20,8 @@ RingInput::Event RingInput::look(ipc::CursorWriter& cursor, Ticks cursor_created
   return lives ? Event::None : attach(cursor, cursor_created);
 }
 
-// Of a collector that had hung: its books are as old as its last words before until those after it
-// woke have been read.
+// Of a collector that had hung, or a ring that was filled before it was found: its books are as old
+// as the oldest word in it until what was there by then has been read.
 bool RingInput::caught_up() noexcept {
   if (!return_to_) return_to_ = reader_.position() + reader_.backlog();
   if (reader_.position() < *return_to_) return false;
@@ -61,7 +61,8 @@ RingInput::Event RingInput::attach(ipc::CursorWriter& cursor, Ticks cursor_creat
     return Event::Refused;
   }
   cursor_entry_ = *entry;
-  alive_ = true;
+  return_to_.reset();
+  alive_ = caught_up();
   refused_ = false;
   return ours_from_the_start ? Event::AttachedAtStart : Event::AttachedAtHead;
 }

@@ -28,7 +28,7 @@ class RingInput {
     AttachedAtStart,  // from its very first record on
     AttachedAtHead,   // passing over what an earlier worker may have read or missed
     Died,             // the collector has ended or hangs
-    CameBack,         // it only hung, and what it published since has been read
+    CameBack,         // it only hung, or was found late, and what it published has been read
     Refused,          // there is a ring, but not one of ours
   };
 
@@ -44,7 +44,9 @@ class RingInput {
                            const ipc::LivenessBounds& bounds) noexcept;
 
   [[nodiscard]] bool attached() const noexcept { return segment_.mapped(); }
+  // Its collector lives, and what it had published before it was believed has been read.
   [[nodiscard]] bool alive() const noexcept { return alive_; }
+  [[nodiscard]] bool catching_up() const noexcept { return return_to_.has_value(); }
   [[nodiscard]] ipc::SpscReader& reader() noexcept { return reader_; }
   [[nodiscard]] const ipc::SpscReader& reader() const noexcept { return reader_; }
   // Of the cursor segment, while attached.
@@ -62,7 +64,8 @@ class RingInput {
   ipc::Segment segment_;
   ipc::SpscReader reader_;
   std::uint32_t cursor_entry_ = 0;
-  std::optional<ipc::RingPosition> return_to_;  // head when a hung collector was seen to beat again
+  // Head when a hung collector was seen to beat again, or when the ring was found.
+  std::optional<ipc::RingPosition> return_to_;
   bool alive_ = false;
   bool refused_ = false;  // said once
 };

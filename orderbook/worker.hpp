@@ -92,8 +92,10 @@ class Worker {
   // --- Sources: the rings of collector threads. Index below sources_max, the caller's choice. ---
 
   // A ring was attached. `drops`: its drop count, for which no loss record is expected any more.
-  // Its instruments start anew: their epochs, too.
-  void source_attached(SourceIndex source, std::uint64_t drops, Ticks now) noexcept;
+  // Its instruments start anew: their epochs, too. Not `alive`: what it held when it was found has
+  // yet to be read; source_alive() says when it was.
+  void source_attached(SourceIndex source, std::uint64_t drops, Ticks now,
+                       bool alive = true) noexcept;
   // Its collector is (false) dead or hung, (true) back without having been replaced.
   void source_alive(SourceIndex source, bool alive, Ticks now) noexcept;
   // The ring's drop count as read; call when it moved, or always.

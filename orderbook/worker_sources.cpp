@@ -11,8 +11,9 @@ void Worker::refresh_source(SourceIndex source, Ticks now) noexcept {
   }
 }
 
-void Worker::source_attached(SourceIndex source, std::uint64_t drops, Ticks now) noexcept {
-  sources_[source] = {.alive = true, .drops = drops, .covered = drops};
+void Worker::source_attached(SourceIndex source, std::uint64_t drops, Ticks now,
+                             bool alive) noexcept {
+  sources_[source] = {.alive = alive, .drops = drops, .covered = drops};
   for (Instrument& instrument : instruments_) {
     if (instrument.source != source) continue;
     instrument.tracked.forget_epoch();

@@ -258,7 +258,7 @@ void WorkerThread::look_at_rings(Ticks now, bool attach) noexcept {
   for (SourceIndex source = 0; source < rings_.size(); ++source) {
     RingInput& ring = rings_[source];
     // Of an absent or dead ring there is nothing to see but whether it can be attached.
-    if (!ring.alive() && !attach) continue;
+    if (!ring.alive() && !ring.catching_up() && !attach) continue;
     const auto event = ring.look(cursor_, cursor_segment_.geometry().created_ticks, now, bounds_);
     if (event != RingInput::Event::None) on_ring_event(source, event, now);
   }
@@ -272,12 +272,12 @@ void WorkerThread::on_ring_event(SourceIndex source, RingInput::Event event, Tic
     case RingInput::Event::AttachedAtStart:
       ++thread_counts_.rings_attached;
       joined_at_head_[source] = false;
-      worker_.source_attached(source, 0, now);
+      worker_.source_attached(source, 0, now, ring.alive());
       return;
     case RingInput::Event::AttachedAtHead:
       ++thread_counts_.rings_attached;
       joined_at_head_[source] = true;
-      worker_.source_attached(source, ring.reader().drops(), now);
+      worker_.source_attached(source, ring.reader().drops(), now, ring.alive());
       worker_.resync_missing(source, now);
       return;
     case RingInput::Event::Died:
