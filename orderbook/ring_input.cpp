@@ -11,7 +11,10 @@ RingInput::Event RingInput::look(ipc::CursorWriter& cursor, Ticks cursor_created
                                  const ipc::LivenessBounds& bounds) noexcept {
   if (!attached()) return attach(cursor, cursor_created);
   const bool lives = segment_.liveness(now, bounds) == ipc::Liveness::Alive && !reader_.corrupt();
-  if (!lives) return_to_.reset();
+  if (!lives && catching_up()) {
+    return_to_.reset();
+    return Event::Died;
+  }
   if (lives != alive_) {
     if (lives && !caught_up()) return Event::None;
     alive_ = lives;

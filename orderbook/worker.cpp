@@ -370,7 +370,11 @@ Worker::StateCause Worker::evaluate(const Instrument& instrument) const noexcept
   if (resyncs_.failed(index_of(instrument))) consider(State::Failed, Cause::ResyncLimit);
   consider(instrument.collector.state, instrument.collector.cause);
   const Source& source = sources_[instrument.source];
-  if (!source.alive) consider(State::Disconnected, Cause::WriterGone);
+  if (source.behind) {
+    consider(State::Syncing, Cause::Starting);
+  } else if (!source.alive) {
+    consider(State::Disconnected, Cause::WriterGone);
+  }
   if (source.lossy()) consider(State::Gap, Cause::RecordsDropped);
   return first;
 }

@@ -165,6 +165,7 @@ class Worker {
   };
   struct Source {
     bool alive = false;
+    bool behind = false;        // not alive yet: what it held when it was found has yet to be read
     std::uint64_t drops = 0;    // as read from the ring
     std::uint64_t covered = 0;  // accounted for by loss records
 

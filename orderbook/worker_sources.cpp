@@ -13,7 +13,7 @@ void Worker::refresh_source(SourceIndex source, Ticks now) noexcept {
 
 void Worker::source_attached(SourceIndex source, std::uint64_t drops, Ticks now,
                              bool alive) noexcept {
-  sources_[source] = {.alive = alive, .drops = drops, .covered = drops};
+  sources_[source] = {.alive = alive, .behind = !alive, .drops = drops, .covered = drops};
   for (Instrument& instrument : instruments_) {
     if (instrument.source != source) continue;
     instrument.tracked.forget_epoch();
@@ -25,9 +25,11 @@ void Worker::source_attached(SourceIndex source, std::uint64_t drops, Ticks now,
 }
 
 void Worker::source_alive(SourceIndex source, bool alive, Ticks now) noexcept {
-  if (sources_[source].alive == alive) return;
-  sources_[source].alive = alive;
+  Source& ring = sources_[source];
+  if (ring.alive == alive && !ring.behind) return;
   if (!alive) ++counters_.collectors_lost;
+  ring.alive = alive;
+  ring.behind = false;
   for (Instrument& instrument : instruments_) {
     if (instrument.source != source) continue;
     if (!alive) {

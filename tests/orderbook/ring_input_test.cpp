@@ -83,5 +83,14 @@ TEST_F(RingInputs, ARingThatIsFoundFilledIsBelievedOnceItsContentsHaveBeenRead) 
   EXPECT_FALSE(input_.catching_up());
 }
 
+TEST_F(RingInputs, ACollectorThatEndsBeforeItsRingHasBeenReadIsSaidToHaveDied) {
+  write(10);
+  EXPECT_EQ(look(), RingInput::Event::AttachedAtStart);
+  ring_ = {};
+  EXPECT_EQ(look(), RingInput::Event::Died);
+  EXPECT_FALSE(input_.alive());
+  EXPECT_FALSE(input_.catching_up());
+}
+
 }  // namespace
 }  // namespace ringside::orderbook

@@ -119,6 +119,22 @@ TEST_F(WorkerSources, ADeadCollectorTakesDownItsInstrumentsOnly) {
   EXPECT_EQ(script_.state(btc), "live none");
 }
 
+TEST_F(WorkerSources, ARingThatIsFoundFilledShowsNoLiveBookBeforeItHasBeenRead) {
+  all_live();
+  script_.worker.source_alive(0, false, script_.now);
+  script_.worker.source_attached(0, 0, script_.now, false);
+  snapshot(btc);
+  EXPECT_EQ(states(), "syncing starting, syncing resubscribing, live none");
+  script_.worker.source_alive(0, true, script_.now);
+  EXPECT_EQ(states(), "live none, syncing resubscribing, live none");
+  EXPECT_EQ(script_.worker.counters().collectors_lost, 1U);
+  // One that ends before.
+  script_.worker.source_attached(0, 0, script_.now, false);
+  script_.worker.source_alive(0, false, script_.now);
+  EXPECT_EQ(states(), "disconnected writer_gone, disconnected writer_gone, live none");
+  EXPECT_EQ(script_.worker.counters().collectors_lost, 2U);
+}
+
 TEST_F(WorkerSources, ACollectorThatWasOnlyHungComesBackWithItsBooks) {
   all_live();
   fail(eth);
