@@ -243,24 +243,32 @@ void read_ours(ipc::SpscReader& reader, std::uint64_t items) {
   }
 }
 
+// The two sides of one timed transfer: it begins when both are there, and ends when all is read.
+template <typename Write>
+double written_and_read_ns(PingPong& lines, std::uint64_t items, Write write) {
+  ping(lines, 1);
+  const auto begin = steady_ns();
+  write();
+  ping(lines, 2);
+  return static_cast<double>(steady_ns() - begin) / static_cast<double>(items);
+}
+template <typename Read>
+void read_between(PingPong& lines, Read read) {
+  pong(lines, 1);
+  read();
+  pong(lines, 2);
+}
+
 // ns an item, from the first write to the last check, between two processes.
 template <typename Write, typename Read>
 double transfer_ns(std::uint64_t items, Write write, Read read) {
   const auto cores = core_pair();
   SharedMemory lines_memory(sizeof(PingPong));
   auto& lines = *new (lines_memory.data()) PingPong;
-  Child reader(cores.second, [&] {
-    pong(lines, 1);
-    read();
-    pong(lines, 2);
-  });
-  ping(lines, 1);
-  const auto begin = steady_ns();
-  write();
-  ping(lines, 2);
-  const auto end = steady_ns();
+  Child reader(cores.second, [&] { read_between(lines, read); });
+  const double ns = written_and_read_ns(lines, items, write);
   reader.join();
-  return static_cast<double>(end - begin) / static_cast<double>(items);
+  return ns;
 }
 
 double ours_ns(std::uint64_t items, unsigned publish_each,
@@ -314,17 +322,11 @@ double threads_ns(std::uint64_t items, Write write, Read read) {
   PingPong lines;
   std::thread reader([&] {
     pin_to(cores.second);
-    pong(lines, 1);
-    read();
-    pong(lines, 2);
+    read_between(lines, read);
   });
-  ping(lines, 1);
-  const auto begin = steady_ns();
-  write();
-  ping(lines, 2);
-  const auto end = steady_ns();
+  const double ns = written_and_read_ns(lines, items, write);
   reader.join();
-  return static_cast<double>(end - begin) / static_cast<double>(items);
+  return ns;
 }
 
 double rwq_ns(std::uint64_t items) {
