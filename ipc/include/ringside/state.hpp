@@ -40,6 +40,8 @@ enum class Cause : std::uint8_t {
   OperatorRequest = 16,
   UnknownSymbol = 17,
   SnapshotStale = 18,
+  Removed = 19,   // nobody collects it any more: so it was said at run time
+  Delisted = 20,  // the venue lists it no more
 };
 
 constexpr const char* name_of(State state) {
@@ -68,9 +70,11 @@ constexpr const char* name_of(Cause cause) {
                                    "resync_limit",
                                    "operator_request",
                                    "unknown_symbol",
-                                   "snapshot_stale"};
+                                   "snapshot_stale",
+                                   "removed",
+                                   "delisted"};
   const auto index = static_cast<unsigned>(cause);
-  return index < 19 ? names[index] : "unknown";
+  return index < 21 ? names[index] : "unknown";
 }
 
 }  // namespace ringside
