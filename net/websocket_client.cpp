@@ -65,11 +65,16 @@ WebSocketClient::WebSocketClient(Loop& loop, const WebSocketClientOptions& optio
                .on_bytes = stream_bytes,
                .on_sent = nullptr,
                .on_close = stream_closed}),
-      session_(stream_, options.limits, options.timing,
+      session_(stream_, options.limits, options.timing, options.deflate,
+               options.stream.send_queue_bytes,
                {.context = callbacks.context,
                 .on_text = callbacks.on_text,
                 .on_binary = callbacks.on_binary,
                 .on_batch_end = callbacks.on_batch_end}) {
+  if (options.deflate.enabled) {
+    options_.extra_headers +=
+        std::string(extensions_header) + ": " + deflate_offer(options.deflate) + "\r\n";
+  }
   timer_.callback = upgrade_deadline;
   timer_.context = this;
 }
@@ -123,8 +128,8 @@ std::size_t WebSocketClient::read_upgrade(std::span<std::byte> bytes) noexcept {
   }
   if (result.bytes == 0) return 0;
   upgrade_status_ = head.status;
-  const UpgradeError error =
-      check_upgrade_response(head, {expected_accept_.data(), expected_accept_.size()});
+  const UpgradeError error = check_upgrade_response(
+      head, {expected_accept_.data(), expected_accept_.size()}, options_.deflate, deflate_);
   if (error == UpgradeError::Status) {
     refuse_upgrade(head, text.substr(result.bytes));
     return bytes.size();
@@ -134,7 +139,7 @@ std::size_t WebSocketClient::read_upgrade(std::span<std::byte> bytes) noexcept {
     return bytes.size();
   }
   stream_.loop().disarm(timer_);
-  session_.begin();
+  session_.begin(deflate_);
   callbacks_.on_open(callbacks_.context);
   return result.bytes;
 }

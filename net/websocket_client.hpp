@@ -26,7 +26,8 @@ struct WebSocketClientOptions {
   std::int64_t upgrade_ns_max = 5 * ns_per_s;
   MessageLimits limits{};
   WebSocketTiming timing{};
-  StreamOptions stream{};  // inbox_bytes is raised to hold limits.frame_bytes_max
+  DeflateOptions deflate{};  // off: nothing is offered
+  StreamOptions stream{};    // inbox_bytes is raised to hold limits.frame_bytes_max
 };
 
 struct WebSocketClientCallbacks {
@@ -67,6 +68,8 @@ class WebSocketClient {
   // HTTP status of the last upgrade, and its Retry-After in seconds; 0: none.
   [[nodiscard]] int upgrade_status() const noexcept { return upgrade_status_; }
   [[nodiscard]] std::int64_t retry_after_s() const noexcept { return retry_after_s_; }
+  // What the last upgrade has agreed on; none: no compression.
+  [[nodiscard]] const std::optional<DeflateAgreement>& deflate() const noexcept { return deflate_; }
   [[nodiscard]] Ticks ping_round_trip() const noexcept { return session_.ping_round_trip(); }
   [[nodiscard]] const WebSocketCounters& counters() const noexcept { return session_.counters(); }
   [[nodiscard]] const StreamCounters& stream_counters() const noexcept {
@@ -92,6 +95,7 @@ class WebSocketClient {
   Timer timer_;  // of the upgrade
   RandomPool random_;
   WebSocketAccept expected_accept_{};
+  std::optional<DeflateAgreement> deflate_;
   int upgrade_status_ = 0;
   std::int64_t retry_after_s_ = 0;
 };

@@ -42,9 +42,11 @@ enum class FrameError : std::uint8_t {
   FrameTooLong,
   MessageTooLong,
   TooManyFragments,
+  DeflateInvalid,   // compressed, and no deflate data, or cut off within a block
+  InflatedTooMuch,  // more output for its input than any feed has
 };
 inline constexpr std::size_t frame_error_count =
-    static_cast<std::size_t>(FrameError::TooManyFragments) + 1;
+    static_cast<std::size_t>(FrameError::InflatedTooMuch) + 1;
 
 [[nodiscard]] const char* name_of(FrameError error) noexcept;
 // The code our Close frame carries for it (RFC 6455, 7.4.1).
@@ -59,6 +61,7 @@ struct FrameHeader {
   FrameError error = FrameError::None;
   bool complete = false;  // false without an error: more bytes are needed
   bool final = false;
+  bool compressed = false;  // RSV1, where permessage-deflate is agreed
   Opcode opcode = Opcode::Continuation;
   std::uint8_t header_bytes = 0;
   MaskKey mask{};  // role Server
@@ -69,10 +72,14 @@ struct FrameHeader {
   return (static_cast<std::uint8_t>(opcode) & 0x8) != 0;
 }
 
+// RSV1, which permessage-deflate gives a meaning (RFC 7692, section 6).
+inline constexpr std::uint8_t reserved_bit_1 = 0x40;
+
 // Reads at most frame_header_bytes_max of `bytes`. Errors show as soon as the byte that proves
-// them.
+// them. `agreed`: the reserved bits that an extension uses.
 template <Role role>
-[[nodiscard]] FrameHeader parse_frame_header(std::span<const std::byte> bytes) noexcept {
+[[nodiscard]] FrameHeader parse_frame_header(std::span<const std::byte> bytes,
+                                             std::uint8_t agreed = 0) noexcept {
   FrameHeader header;
   const auto byte = [&bytes](std::size_t at) { return static_cast<std::uint8_t>(bytes[at]); };
   const auto refuse = [&header](FrameError error) {
@@ -81,11 +88,16 @@ template <Role role>
   };
   if (bytes.empty()) return header;
   const std::uint8_t first = byte(0);
-  if ((first & 0x70) != 0) return refuse(FrameError::ReservedBits);
+  if ((first & 0x70 & ~agreed) != 0) return refuse(FrameError::ReservedBits);
   header.opcode = static_cast<Opcode>(first & 0x0f);
   header.final = (first & 0x80) != 0;
   if ((first & 0x07) > 2) return refuse(FrameError::ReservedOpcode);
   if (is_control(header.opcode) && !header.final) return refuse(FrameError::ControlFragmented);
+  header.compressed = (first & reserved_bit_1) != 0;
+  // The first frame of a message says it for all of them.
+  if (header.compressed && (is_control(header.opcode) || header.opcode == Opcode::Continuation)) {
+    return refuse(FrameError::ReservedBits);
+  }
 
   if (bytes.size() < 2) return header;
   const bool masked = (byte(1) & 0x80) != 0;
@@ -122,9 +134,11 @@ template <Role role>
 // Writes a header in its shortest form; returns its length, at most frame_header_bytes_max.
 template <Role role>
 std::size_t write_frame_header(std::span<std::byte, frame_header_bytes_max> out, Opcode opcode,
-                               bool final, std::uint64_t payload_bytes, MaskKey mask) noexcept {
+                               bool final, std::uint64_t payload_bytes, MaskKey mask,
+                               bool compressed = false) noexcept {
   constexpr std::uint8_t mask_bit = role == Role::Client ? 0x80 : 0;
-  out[0] = static_cast<std::byte>(static_cast<std::uint8_t>(opcode) | (final ? 0x80 : 0));
+  out[0] = static_cast<std::byte>(static_cast<std::uint8_t>(opcode) | (final ? 0x80 : 0) |
+                                  (compressed ? reserved_bit_1 : 0));
   std::size_t at = 2;
   const auto put_length = [&](unsigned bytes) {
     for (unsigned shift = bytes * 8; shift > 0;) {

@@ -86,14 +86,19 @@ const char* name_of(UpgradeError error) noexcept {
   return "unknown";
 }
 
-UpgradeError check_upgrade_response(const ResponseHead& head,
-                                    std::string_view expected_accept) noexcept {
+UpgradeError check_upgrade_response(const ResponseHead& head, std::string_view expected_accept,
+                                    const DeflateOptions& offered,
+                                    std::optional<DeflateAgreement>& agreement) noexcept {
+  agreement.reset();
   if (head.status != 101) return UpgradeError::Status;
   if (!head.headers.has_token("Upgrade", "websocket")) return UpgradeError::Upgrade;
   if (!head.headers.has_token("Connection", "Upgrade")) return UpgradeError::Connection;
   if (head.headers.find("Sec-WebSocket-Accept") != expected_accept) return UpgradeError::Key;
-  if (!head.headers.find("Sec-WebSocket-Extensions").empty()) return UpgradeError::Extension;
+  DeflateAgreement answered;
+  const DeflateAnswer answer = read_deflate_answer(head.headers, offered, answered);
+  if (answer == DeflateAnswer::Invalid) return UpgradeError::Extension;
   if (head.headers.has("Sec-WebSocket-Protocol")) return UpgradeError::Subprotocol;
+  if (answer == DeflateAnswer::Agreed) agreement = answered;
   return UpgradeError::None;
 }
 

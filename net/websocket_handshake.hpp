@@ -1,14 +1,17 @@
 // The HTTP upgrade to WebSocket (RFC 6455, section 4), both sides. Pure: heads in, verdicts out.
-// No extension and no subprotocol is offered, so a server that names one breaks the protocol.
+// No subprotocol is offered and no extension but permessage-deflate, where that is configured: a
+// server that names another breaks the protocol.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "net/deflate.hpp"
 #include "net/http_head.hpp"
 #include "net/url.hpp"
 
@@ -31,7 +34,7 @@ enum class UpgradeError : std::uint8_t {
   Upgrade,      // no "Upgrade: websocket"
   Connection,   // no "Connection: Upgrade"
   Key,          // Sec-WebSocket-Accept is of another key; or a request's key is no key
-  Extension,    // one that was not offered
+  Extension,    // one that was not offered, or otherwise than offered
   Subprotocol,  //
   Method,       // a request other than GET, or of HTTP/1.0
   Version,      // a request for another version than 13
@@ -40,8 +43,10 @@ inline constexpr std::size_t upgrade_error_count =
     static_cast<std::size_t>(UpgradeError::Version) + 1;
 [[nodiscard]] const char* name_of(UpgradeError error) noexcept;
 
-[[nodiscard]] UpgradeError check_upgrade_response(const ResponseHead& head,
-                                                  std::string_view expected_accept) noexcept;
+// `agreement`: set when the server has taken up the offer.
+[[nodiscard]] UpgradeError check_upgrade_response(
+    const ResponseHead& head, std::string_view expected_accept, const DeflateOptions& offered,
+    std::optional<DeflateAgreement>& agreement) noexcept;
 [[nodiscard]] bool wants_upgrade(const RequestHead& head) noexcept;
 [[nodiscard]] UpgradeError check_upgrade_request(const RequestHead& head) noexcept;
 

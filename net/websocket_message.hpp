@@ -1,6 +1,7 @@
 // Frames to messages: order of fragments, limits, UTF-8, what a Close frame says. Pure: it reads a
 // contiguous run of bytes in place and calls a sink; a whole unfragmented message is handed over
-// where it lies, fragments are joined in storage that the owner lends.
+// where it lies, fragments are joined, and compressed messages inflated, in storage that the owner
+// lends.
 //
 // Threads: the owner's. Bounded by: MessageLimits and the storage. Fails by: error(), after which
 // nothing more is read.
@@ -14,6 +15,7 @@
 #include <span>
 
 #include "ipc/check.hpp"
+#include "net/deflate.hpp"
 #include "net/utf8.hpp"
 #include "net/websocket_frame.hpp"
 
@@ -25,6 +27,9 @@ struct MessageLimits {
   std::uint32_t fragments_max = 128 * 1024;
   // False where the consumer checks text itself, as simdjson does.
   bool validate_utf8 = false;
+  // Output that compressed bytes of a message may have so far: a fixed part, and so much for each.
+  std::uint64_t inflated_bytes_free = 64 * 1024;
+  std::uint32_t inflated_ratio_max = 200;  // deflate itself ends at 1032
 };
 
 // A sink has
@@ -46,7 +51,7 @@ class MessageReader {
     std::size_t at = 0;
     while (error_ == FrameError::None) {
       const auto rest = bytes.subspan(at);
-      const FrameHeader header = parse_frame_header<role>(rest);
+      const FrameHeader header = parse_frame_header<role>(rest, agreed_);
       if (header.error != FrameError::None) {
         // The order of fragments shows in the first byte, before what the second may break: the
         // answer must not depend on how the bytes were cut.
@@ -71,7 +76,14 @@ class MessageReader {
     return at;
   }
 
+  // On the wire, of the message handed over last; 0: it was not compressed.
+  [[nodiscard]] std::uint64_t compressed_bytes() const noexcept { return packed_bytes_; }
   [[nodiscard]] FrameError error() const noexcept { return error_; }
+  // Messages may come compressed from now on; null: not. Outlives the reading.
+  void set_inflater(Inflater* inflater) noexcept {
+    inflater_ = inflater;
+    agreed_ = inflater == nullptr ? std::uint8_t{0} : reserved_bit_1;
+  }
 
   void reset() noexcept {
     error_ = FrameError::None;
@@ -80,6 +92,8 @@ class MessageReader {
     fragments_ = 0;
     utf8_.reset();
     checked_bytes_ = 0;
+    packed_ = false;
+    packed_bytes_ = 0;
   }
 
  private:
@@ -99,6 +113,7 @@ class MessageReader {
     }
     if (!header.complete) return true;
     if (header.payload_bytes > limits_.frame_bytes_max) return refuse(FrameError::FrameTooLong);
+    if (joining_ ? packed_ : header.compressed) return admits_packed(header);
     const bool fragment = joining_ || !header.final;
     if (!fragment) {
       return header.payload_bytes <= limits_.message_bytes_max ||
@@ -111,6 +126,18 @@ class MessageReader {
     return true;
   }
 
+  // What it inflates to is looked at while it does.
+  bool admits_packed(const FrameHeader& header) noexcept {
+    const std::uint64_t before = joining_ ? packed_bytes_ : 0;
+    if (header.payload_bytes > limits_.message_bytes_max - before) {
+      return refuse(FrameError::MessageTooLong);
+    }
+    if ((joining_ || !header.final) && fragments_ >= limits_.fragments_max) {
+      return refuse(FrameError::TooManyFragments);
+    }
+    return true;
+  }
+
   template <typename Sink>
   bool accept(const FrameHeader& header, std::span<std::byte> payload, Sink& sink) noexcept {
     if (is_control(header.opcode)) {
@@ -118,6 +145,7 @@ class MessageReader {
       return sink.on_control(header.opcode, payload);
     }
     begin_fragment(header);
+    if (packed_) return inflate(header, payload, sink);
     const auto unchecked = payload.subspan(checked_bytes_);
     checked_bytes_ = 0;
     if (opcode_ == Opcode::Text && limits_.validate_utf8 &&
@@ -131,6 +159,8 @@ class MessageReader {
   void begin_fragment(const FrameHeader& header) noexcept {
     if (header.opcode == Opcode::Continuation || checked_bytes_ != 0) return;
     opcode_ = header.opcode;
+    packed_ = header.compressed;
+    packed_bytes_ = 0;
     utf8_.reset();
   }
 
@@ -138,6 +168,7 @@ class MessageReader {
   // not keep us waiting for what is wrong already. `arrived`: of the payload, so far.
   bool check_ahead(const FrameHeader& header, std::span<const std::byte> arrived) noexcept {
     if (!limits_.validate_utf8 || is_control(header.opcode)) return true;
+    if (header.compressed || (joining_ && packed_)) return true;  // as it is inflated
     begin_fragment(header);
     if (opcode_ != Opcode::Text) return true;
     while (checked_bytes_ < arrived.size()) {
@@ -168,6 +199,42 @@ class MessageReader {
     return sink.on_message(opcode_, message);
   }
 
+  template <typename Sink>
+  bool inflate(const FrameHeader& header, std::span<std::byte> payload, Sink& sink) noexcept {
+    packed_bytes_ += payload.size();
+    if (!inflate_piece(payload, false)) return false;
+    if (header.final && !inflate_piece({}, true)) return false;
+    ++fragments_;
+    joining_ = !header.final;
+    if (joining_) return true;
+    if (opcode_ == Opcode::Text && limits_.validate_utf8 && !utf8_.complete()) {
+      return refuse(FrameError::TextNotUtf8);
+    }
+    const auto message = storage_.first(joined_bytes_);
+    joined_bytes_ = 0;
+    fragments_ = 0;
+    packed_ = false;
+    return sink.on_message(opcode_, message);
+  }
+
+  bool inflate_piece(std::span<const std::byte> piece, bool last) noexcept {
+    const std::uint64_t most = std::min<std::uint64_t>(limits_.message_bytes_max, storage_.size());
+    const std::uint64_t earned =
+        limits_.inflated_bytes_free + packed_bytes_ * limits_.inflated_ratio_max;
+    const auto room =
+        storage_.first(static_cast<std::size_t>(std::min(most, earned))).subspan(joined_bytes_);
+    const Inflater::Step step = last ? inflater_->finish(room) : inflater_->take(piece, room);
+    if (step.result == Inflater::Result::OutputFull) {
+      return refuse(earned < most ? FrameError::InflatedTooMuch : FrameError::MessageTooLong);
+    }
+    if (opcode_ == Opcode::Text && limits_.validate_utf8 && !utf8_.feed(room.first(step.bytes))) {
+      return refuse(FrameError::TextNotUtf8);
+    }
+    if (step.result == Inflater::Result::Invalid) return refuse(FrameError::DeflateInvalid);
+    joined_bytes_ += step.bytes;
+    return true;
+  }
+
   bool check_close(std::span<const std::byte> payload) noexcept {
     if (payload.empty()) return true;
     if (payload.size() == 1) return refuse(FrameError::CloseTooShort);
@@ -186,6 +253,10 @@ class MessageReader {
   std::uint32_t fragments_ = 0;
   Utf8Checker utf8_;
   std::size_t checked_bytes_ = 0;  // of the fragment that is still arriving
+  Inflater* inflater_ = nullptr;
+  std::uint8_t agreed_ = 0;         // reserved bits
+  bool packed_ = false;             // the message is compressed
+  std::uint64_t packed_bytes_ = 0;  // of its payload, so far
 };
 
 }  // namespace ringside::net

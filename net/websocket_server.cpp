@@ -86,7 +86,8 @@ ServerConnection::ServerConnection(Loop& loop, const WebSocketServerOptions& opt
                .on_bytes = stream_bytes,
                .on_sent = stream_sent,
                .on_close = stream_closed}),
-      session_(stream_, options.limits, options.timing,
+      session_(stream_, options.limits, options.timing, options.deflate,
+               options.stream.send_queue_bytes,
                {.context = this,
                 .on_text = session_text,
                 .on_binary = callbacks.on_binary == nullptr ? nullptr : session_binary,
@@ -176,10 +177,14 @@ void ServerConnection::upgrade(const HttpRequest& request) noexcept {
       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
       "Sec-WebSocket-Accept: ";
   head.append(accept.data(), accept.size());
+  const auto deflate = choose_deflate_offer(*request.headers, options_.deflate);
+  if (deflate) {
+    head.append("\r\n").append(extensions_header).append(": ").append(deflate_answer(*deflate));
+  }
   head += "\r\n\r\n";
   if (!send_raw(head)) return stream_.abort(CloseReason::SendQueueFull);
   answering_ = false;
-  session_.begin();
+  session_.begin(deflate);
   if (callbacks_.on_open != nullptr) callbacks_.on_open(callbacks_.context, *this);
 }
 

@@ -28,6 +28,7 @@ struct WebSocketServerOptions {
   std::int64_t request_ns_max = 10 * ns_per_s;  // for the first, or next, request to be complete
   std::uint64_t request_body_bytes_max = 64 * 1024;
   MessageLimits limits{.frame_bytes_max = 1 << 20, .message_bytes_max = 1 << 20};
+  DeflateOptions deflate{};  // off: an offer is not taken up
   WebSocketTiming timing{.ping_interval_ns = 0, .silence_ns_max = 0};
   StreamOptions stream{.send_queue_bytes = 16 << 20,
                        .receive_buffers = {.count = 4, .bytes = 4096}};

@@ -59,6 +59,10 @@ const char* name_of(FrameError error) noexcept {
       return "message_too_long";
     case FrameError::TooManyFragments:
       return "too_many_fragments";
+    case FrameError::DeflateInvalid:
+      return "deflate_invalid";
+    case FrameError::InflatedTooMuch:
+      return "inflated_too_much";
   }
   return "unknown";
 }
@@ -67,10 +71,12 @@ std::uint16_t close_code_of(FrameError error) noexcept {
   switch (error) {
     case FrameError::TextNotUtf8:
     case FrameError::CloseReasonNotUtf8:
+    case FrameError::DeflateInvalid:
       return 1007;
     case FrameError::FrameTooLong:
     case FrameError::MessageTooLong:
     case FrameError::TooManyFragments:
+    case FrameError::InflatedTooMuch:
       return 1009;
     default:
       return 1002;
@@ -80,12 +86,18 @@ std::uint16_t close_code_of(FrameError error) noexcept {
 template <Role role>
 WebSocketSession<role>::WebSocketSession(Stream& stream, const MessageLimits& limits,
                                          const WebSocketTiming& timing,
+                                         const DeflateOptions& deflate, std::size_t send_bytes_max,
                                          const WebSocketMessageCallbacks& callbacks)
     : stream_(stream),
       timing_(timing),
       callbacks_(callbacks),
       fragments_(static_cast<std::size_t>(limits.message_bytes_max) + padding_bytes),
       reader_(limits, fragments_.span().first(fragments_.size() - padding_bytes)) {
+  if (deflate.enabled) inflater_ = std::make_unique<Inflater>();
+  if (deflate.enabled && deflate.compress_sends) {
+    deflater_ = std::make_unique<Deflater>();
+    packed_ = MappedBytes(Deflater::bound(send_bytes_max));
+  }
   timer_.callback = deadline;
   timer_.context = this;
 }
@@ -96,8 +108,19 @@ WebSocketSession<role>::~WebSocketSession() {
 }
 
 template <Role role>
-void WebSocketSession<role>::begin() noexcept {
+void WebSocketSession<role>::begin(const std::optional<DeflateAgreement>& deflate) noexcept {
   reader_.reset();
+  reader_.set_inflater(deflate ? inflater_.get() : nullptr);
+  compressing_ = false;
+  if (deflate) {
+    constexpr bool client = role == Role::Client;
+    inflater_->begin(client ? deflate->server_no_context_takeover
+                            : deflate->client_no_context_takeover);
+    compressing_ = deflater_ && deflater_->begin(client ? deflate->client_max_window_bits
+                                                        : deflate->server_max_window_bits,
+                                                 client ? deflate->client_no_context_takeover
+                                                        : deflate->server_no_context_takeover);
+  }
   state_ = SessionState::Open;
   why_ = CloseReason::None;
   close_code_ = 0;
@@ -152,6 +175,10 @@ bool WebSocketSession<role>::on_message(Opcode opcode, std::span<std::byte> payl
   }
   ++counters_.messages;
   counters_.message_bytes += payload.size();
+  if (reader_.compressed_bytes() > 0) {
+    ++counters_.compressed_messages;
+    counters_.compressed_bytes += reader_.compressed_bytes();
+  }
   delivered_ = true;
   callback(callbacks_.context, as_text(payload), times_);
   return stream_.open();
@@ -211,23 +238,27 @@ void WebSocketSession<role>::on_pong(std::span<const std::byte> payload) noexcep
 
 template <Role role>
 bool WebSocketSession<role>::send(Opcode opcode, std::string_view payload, bool final) noexcept {
+  const auto bytes = std::as_bytes(std::span(payload));
+  const bool compressed = compressing_ && final && opcode != Opcode::Continuation;
   if (state_ != SessionState::Open ||
-      !put_frame(opcode, std::as_bytes(std::span(payload)), final)) {
+      !(compressed ? put_compressed(opcode, bytes) : put_frame(opcode, bytes, final))) {
     ++counters_.sends_refused;
     return false;
   }
+  if (compressed) ++counters_.compressed_messages_sent;
   ++counters_.messages_sent;
   return true;
 }
 
 template <Role role>
 bool WebSocketSession<role>::put_frame(Opcode opcode, std::span<const std::byte> payload,
-                                       bool final) noexcept {
+                                       bool final, bool compressed) noexcept {
   if (!stream_.reserve(payload.size() + frame_header_bytes_max)) return false;
   MaskKey mask{};
   if constexpr (role == Role::Client) mask = random_.take<4>();
   std::array<std::byte, frame_header_bytes_max> header;
-  const std::size_t bytes = write_frame_header<role>(header, opcode, final, payload.size(), mask);
+  const std::size_t bytes =
+      write_frame_header<role>(header, opcode, final, payload.size(), mask, compressed);
   stream_.write(std::span(header).first(bytes));
   if constexpr (role == Role::Server) {
     stream_.write(payload);
@@ -243,6 +274,15 @@ bool WebSocketSession<role>::put_frame(Opcode opcode, std::span<const std::byte>
   }
   stream_.flush();
   return true;
+}
+
+// Room first: what has been compressed is part of the window, and has to be sent.
+template <Role role>
+bool WebSocketSession<role>::put_compressed(Opcode opcode,
+                                            std::span<const std::byte> payload) noexcept {
+  const std::size_t most = Deflater::bound(payload.size());
+  if (most > packed_.size() || !stream_.reserve(most + frame_header_bytes_max)) return false;
+  return put_frame(opcode, deflater_->pack(payload, packed_.span()), true, true);
 }
 
 template <Role role>

@@ -9,9 +9,12 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
+#include "net/deflate.hpp"
 #include "net/mapped_bytes.hpp"
 #include "net/random_pool.hpp"
 #include "net/stream.hpp"
@@ -44,7 +47,10 @@ struct WebSocketCounters {
   std::uint64_t message_bytes = 0;
   std::uint64_t messages_dropped = 0;  // binary that nobody takes, or after we began to close
   std::uint64_t messages_sent = 0;
-  std::uint64_t sends_refused = 0;  // the send queue was full
+  std::uint64_t sends_refused = 0;        // the send queue was full
+  std::uint64_t compressed_messages = 0;  // of messages, and what they were on the wire
+  std::uint64_t compressed_bytes = 0;
+  std::uint64_t compressed_messages_sent = 0;
   std::uint64_t pings_received = 0;
   std::uint64_t pings_sent = 0;
   std::uint64_t pongs_received = 0;
@@ -56,14 +62,17 @@ struct WebSocketCounters {
 template <Role role>
 class WebSocketSession {
  public:
+  // `send_bytes_max`: the stream's send queue. Throws std::system_error or std::bad_alloc.
   WebSocketSession(Stream& stream, const MessageLimits& limits, const WebSocketTiming& timing,
+                   const DeflateOptions& deflate, std::size_t send_bytes_max,
                    const WebSocketMessageCallbacks& callbacks);
   ~WebSocketSession();
   WebSocketSession(const WebSocketSession&) = delete;
   WebSocketSession& operator=(const WebSocketSession&) = delete;
 
-  void begin() noexcept;  // the upgrade is done
-  void end() noexcept;    // the stream is closed
+  // The upgrade is done, and has agreed on this.
+  void begin(const std::optional<DeflateAgreement>& deflate) noexcept;
+  void end() noexcept;  // the stream is closed
   std::size_t read(std::span<std::byte> bytes, ReceiveTimes times) noexcept;
 
   // False: not open, or the queue has no room; nothing was queued.
@@ -89,7 +98,9 @@ class WebSocketSession {
   void on_deadline() noexcept;
   void arm_deadline() noexcept;
   void break_off(CloseReason why, std::string_view text) noexcept;
-  bool put_frame(Opcode opcode, std::span<const std::byte> payload, bool final) noexcept;
+  bool put_frame(Opcode opcode, std::span<const std::byte> payload, bool final,
+                 bool compressed = false) noexcept;
+  bool put_compressed(Opcode opcode, std::span<const std::byte> payload) noexcept;
   void put_close(std::uint16_t code, std::string_view reason) noexcept;
   void on_close_frame(std::span<const std::byte> payload) noexcept;
   void on_pong(std::span<const std::byte> payload) noexcept;
@@ -102,6 +113,10 @@ class WebSocketSession {
   WebSocketCounters counters_;
   MappedBytes fragments_;
   MessageReader<role> reader_;
+  std::unique_ptr<Inflater> inflater_;  // null: deflate is not configured
+  std::unique_ptr<Deflater> deflater_;  // null: sends are not compressed
+  MappedBytes packed_;                  // one message, compressed
+  bool compressing_ = false;            // agreed on
   RandomPool random_;
   Timer timer_;
   SessionState state_ = SessionState::Idle;

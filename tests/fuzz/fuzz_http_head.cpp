@@ -76,7 +76,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (parse_request_head(input, request).bytes > 0) (void)check_upgrade_request(request);
   ResponseHead response;
   if (parse_response_head(input, response).bytes > 0) {
-    (void)check_upgrade_response(response, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    std::optional<DeflateAgreement> agreement;
+    (void)check_upgrade_response(response, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", {.enabled = true},
+                                 agreement);
+    // What was agreed on can be said, and means the same.
+    if (agreement) {
+      const std::string text = deflate_answer(*agreement);
+      HeaderList said;
+      said.entries[said.count++] = {extensions_header, text};
+      DeflateAgreement again;
+      require(read_deflate_answer(said, {.enabled = true}, again) == DeflateAnswer::Agreed);
+      require(again == *agreement);
+    }
   }
 
   if (size == 0) return 0;

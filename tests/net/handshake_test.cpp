@@ -13,7 +13,8 @@ const std::string rfc_accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 UpgradeError response_verdict(const std::string& text) {
   ResponseHead head;
   EXPECT_EQ(parse_response_head(text, head).error, HeadError::None);
-  return check_upgrade_response(head, rfc_accept);
+  std::optional<DeflateAgreement> agreement;
+  return check_upgrade_response(head, rfc_accept, {}, agreement);
 }
 
 UpgradeError request_verdict(const std::string& text) {
