@@ -144,7 +144,7 @@ PollStatus BroadcastReader::copy_record(RecordBuffer& buffer) noexcept {
     buffer.storage[i] = Level{Price{static_cast<std::int64_t>(price)},
                               Quantity{static_cast<std::int64_t>(quantity)}};
   }
-  const auto again = first.words[0].load(std::memory_order_relaxed);  // C2b: behind the C2
+  const auto again = first.words[0].load(std::memory_order_acquire);  // C2b: behind the C2
   if (again != broadcast_done(position_)) return give_up_position();
   corrupt_ = !bounded;
   return bounded ? PollStatus::Ok : PollStatus::Corrupt;

@@ -21,14 +21,17 @@
 //
 // Order (P: writer, C: readers):
 //   P1 done stamp        release    C1 acquire: the record, the next slot's marker, all before
-//   P2 every other word  release    C2 acquire; then C2b, the stamp again, relaxed: it is ordered
-//                                    behind the acquire loads
+//   P2 every other word  release    C2 acquire; then C2b, the stamp again: it is ordered behind the
+//                                    acquire loads. Acquire as well: who was lapped while copying
+//                                    must see the hints that were stored before the slot was
+//                                    overwritten, or it would find nothing ahead and say Corrupt
 //   P3 tail hint         release    C3 acquire: everything below is done or overwritten
-//   P4 last key          release    C4 acquire: that record is done or overwritten
+//   P4 last key          release    C4 acquire: that record is done or overwritten; a second net,
+//                                    as a key is used only below the tail hint that P3 stored first
+// Run over a model of memory, with every one of these weakened: tests/model.
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <span>
 
@@ -39,7 +42,7 @@ namespace ringside::ipc {
 inline constexpr unsigned slot_words = slot_bytes / 8;
 
 struct alignas(slot_bytes) BroadcastSlot {
-  std::array<std::atomic<std::uint64_t>, slot_words> words;
+  std::array<Atomic<std::uint64_t>, slot_words> words;
 };
 static_assert(sizeof(BroadcastSlot) == slot_bytes);
 
@@ -73,8 +76,8 @@ class alignas(hot_line_bytes) BroadcastWriter {
 
   BroadcastSlot* slots_ = nullptr;
   std::uint64_t capacity_ = 0;
-  std::atomic<std::uint64_t>* tail_hint_ = nullptr;
-  std::atomic<std::uint64_t>* last_key_ = nullptr;
+  Atomic<std::uint64_t>* tail_hint_ = nullptr;
+  Atomic<std::uint64_t>* last_key_ = nullptr;
   RingPosition position_ = 0;
 };
 
@@ -134,8 +137,8 @@ class alignas(hot_line_bytes) BroadcastReader {
 
   const BroadcastSlot* slots_ = nullptr;
   std::uint64_t capacity_ = 0;
-  const std::atomic<std::uint64_t>* tail_hint_ = nullptr;
-  const std::atomic<std::uint64_t>* last_key_ = nullptr;
+  const Atomic<std::uint64_t>* tail_hint_ = nullptr;
+  const Atomic<std::uint64_t>* last_key_ = nullptr;
   RingPosition position_ = 0;
   RingPosition lost_from_ = 0;
   RingPosition lost_to_ = 0;

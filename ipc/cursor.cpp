@@ -34,7 +34,7 @@ bool is_cursor(const SegmentGeometry& geometry) {
 }
 
 // Shared between processes, so never FUTEX_PRIVATE_FLAG. Waking needs no write access.
-long futex(const std::atomic<std::uint64_t>* word, int operation, std::uint32_t value,
+long futex(const Atomic<std::uint64_t>* word, int operation, std::uint32_t value,
            const timespec* timeout) noexcept {
   return ::syscall(SYS_futex, word, operation, value, timeout, nullptr, 0);  // NOLINT
 }
@@ -172,7 +172,7 @@ bool CursorReader::bind(std::string_view ring_name, Segment& ring) noexcept {
   return false;
 }
 
-const std::atomic<std::uint64_t>* CursorReader::read_position() const noexcept {
+const Atomic<std::uint64_t>* CursorReader::read_position() const noexcept {
   return entry_ == nullptr ? nullptr : &entry_->read_position;
 }
 

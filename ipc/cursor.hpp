@@ -32,7 +32,6 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -52,13 +51,13 @@ inline constexpr std::size_t ring_name_words = name_bytes_max / 8;
 enum class CursorEntryState : std::uint64_t { Free = 0, Binding = 1, Bound = 2 };
 
 struct alignas(hot_line_bytes) CursorEntry {
-  std::atomic<std::uint64_t> state;
-  std::atomic<std::uint64_t> ring_generation;
-  std::array<std::atomic<std::uint64_t>, ring_name_words> ring_name;  // zero-padded
-  std::atomic<std::uint64_t> ring_created;   // UTC ns; generations may begin at 1 again
-  std::atomic<std::uint64_t> control_start;  // position of the first request for this ring
+  Atomic<std::uint64_t> state;
+  Atomic<std::uint64_t> ring_generation;
+  std::array<Atomic<std::uint64_t>, ring_name_words> ring_name;  // zero-padded
+  Atomic<std::uint64_t> ring_created;   // UTC ns; generations may begin at 1 again
+  Atomic<std::uint64_t> control_start;  // position of the first request for this ring
   std::uint8_t reserved_0[hot_line_bytes - 96];
-  std::atomic<std::uint64_t> read_position;  // on a line of its own
+  Atomic<std::uint64_t> read_position;  // on a line of its own
   std::uint8_t reserved_1[hot_line_bytes - 8];
   std::array<Slot, control_slots> control;
 };
@@ -115,7 +114,7 @@ class CursorWriter {
   void announce_awake() noexcept;
 
   CursorEntry* entries_ = nullptr;
-  std::atomic<std::uint64_t>* parked_ = nullptr;
+  Atomic<std::uint64_t>* parked_ = nullptr;
   std::uint64_t parked_value_ = 0;
   std::array<SpscWriter, cursor_entries_max> controls_;
 };
@@ -132,7 +131,7 @@ class CursorReader {
   [[nodiscard]] bool bind(std::string_view ring_name, Segment& ring) noexcept;
   [[nodiscard]] bool bound() const noexcept { return entry_ != nullptr; }
   // For SpscWriter::set_read_position_source; null until bound.
-  [[nodiscard]] const std::atomic<std::uint64_t>* read_position() const noexcept;
+  [[nodiscard]] const Atomic<std::uint64_t>* read_position() const noexcept;
   // The next request, if there is one.
   [[nodiscard]] std::optional<ResyncRequest> poll_request() noexcept;
   // The control ring holds what no worker of ours writes; it is not read any further.
@@ -145,7 +144,7 @@ class CursorReader {
  private:
   const CursorEntry* entries_ = nullptr;
   std::uint64_t entry_count_ = 0;
-  const std::atomic<std::uint64_t>* parked_ = nullptr;
+  const Atomic<std::uint64_t>* parked_ = nullptr;
   const CursorEntry* entry_ = nullptr;
   SpscReader control_;
   std::uint64_t woken_ = 0;  // the odd value whose sleeper was woken

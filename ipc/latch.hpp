@@ -18,17 +18,20 @@
 //   P2 words              release each            C3 acquire each
 //   P3 sequence = 2v      release                 C2 acquire: the words of update v are there
 //   P4 current = v        release                 C1 acquire: P3 of update v is there
+// P4 and C1 order the words, too: P3 and C2 are a second net. tests/model weakens each of them.
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 
+#include "ipc/shared_words.hpp"
+
 // Vector loads instead of atomic words in take_pair(): half the loads, and none goes through a
-// general register. Not under ThreadSanitizer, which cannot see into assembly.
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+// general register. Not under ThreadSanitizer, which cannot see into assembly, and not over
+// words that are none of the processor's (ipc/shared_words.hpp).
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !defined(RINGSIDE_SHARED_WORDS)
 #define RINGSIDE_LATCH_VECTOR 1
 #include <emmintrin.h>
 #else
@@ -47,8 +50,8 @@ enum class LatchStatus : std::uint8_t { Ok = 0, Empty, Retry };
 
 template <std::size_t Words>
 struct alignas(64) LatchCopy {
-  std::atomic<std::uint64_t> sequence;
-  std::array<std::atomic<std::uint64_t>, Words> words;
+  Atomic<std::uint64_t> sequence;
+  std::array<Atomic<std::uint64_t>, Words> words;
 
   void put(std::size_t index, std::uint64_t value) noexcept {
     words[index].store(value, std::memory_order_release);  // P2: pairs with C3
@@ -79,8 +82,8 @@ template <std::size_t Words>
 struct alignas(128) Latch {
   using Copy = LatchCopy<Words>;
 
-  std::atomic<std::uint64_t> current;
-  std::uint64_t tag;  // the user's; does not change once readers know the latch
+  Atomic<std::uint64_t> current;
+  Plain<std::uint64_t> tag;  // the user's; does not change once readers know the latch
   std::uint8_t reserved[112];
   std::array<Copy, 2> copies;
 

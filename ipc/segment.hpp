@@ -31,6 +31,7 @@
 #include <vector>
 
 #include "ipc/layout.hpp"
+#include "ipc/shared_words.hpp"
 #include "ringside/time.hpp"
 
 namespace ringside::ipc {
@@ -55,7 +56,7 @@ static_assert(sizeof(std::atomic<std::uint64_t>) == 8 && sizeof(std::atomic<std:
 
 // One word of its own pair of lines.
 struct alignas(hot_line_bytes) KindWord {
-  std::atomic<std::uint64_t> value{0};
+  Atomic<std::uint64_t> value{0};
   std::uint8_t reserved[hot_line_bytes - 8]{};
 };
 static_assert(sizeof(KindWord) == hot_line_bytes);
@@ -63,7 +64,7 @@ static_assert(sizeof(KindWord) == hot_line_bytes);
 // First page of every segment. Up to offset 128 nothing changes once the magic is there; readers
 // use the copy that was checked at attach (SegmentGeometry), never these words again.
 struct SegmentHeader {
-  std::atomic<std::uint64_t> magic;
+  Atomic<std::uint64_t> magic;
   std::uint16_t abi_major;
   std::uint16_t abi_minor;
   std::uint32_t header_bytes;
@@ -83,9 +84,9 @@ struct SegmentHeader {
   std::uint8_t boot_id[16];
   std::uint64_t item_count;  // capacity in items
   std::uint64_t created_ticks;
-  std::atomic<std::uint32_t> state;
+  Atomic<std::uint32_t> state;
   std::uint32_t reserved_2;
-  std::atomic<std::uint64_t> heartbeat;  // ticks
+  Atomic<std::uint64_t> heartbeat;  // ticks
   std::uint8_t reserved_3[112];
   // By kind. Spsc: drops, control read position, head hint. Broadcast: tail hint, last key.
   // Cursor: parked. BookTable and Catalogue: count of entries.

@@ -9,7 +9,6 @@
 // same stamp. So neither an earlier lap's record nor stale payload ever reads as this lap's record.
 #pragma once
 
-#include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -18,6 +17,7 @@
 #include <type_traits>
 
 #include "ipc/segment.hpp"
+#include "ipc/shared_words.hpp"
 #include "ringside/event.hpp"
 
 namespace ringside::ipc {
@@ -50,19 +50,19 @@ constexpr unsigned claim_slots_max(std::uint64_t capacity) {
 }
 
 struct alignas(slot_bytes) Slot {
-  std::atomic<std::uint64_t> stamp;
-  std::uint32_t instrument;
-  Kind kind;
-  std::uint8_t flags;
-  std::uint8_t slots;
-  std::uint8_t side_or_reason;
-  std::uint64_t receive_tsc;
-  std::int64_t exchange_ns;
-  std::int64_t price;
-  std::int64_t quantity;
-  std::uint64_t reference;
-  std::uint32_t publish_delta;
-  std::uint32_t epoch;
+  Atomic<std::uint64_t> stamp;
+  Plain<std::uint32_t> instrument;
+  Plain<Kind> kind;
+  Plain<std::uint8_t> flags;
+  Plain<std::uint8_t> slots;
+  Plain<std::uint8_t> side_or_reason;
+  Plain<std::uint64_t> receive_tsc;
+  Plain<std::int64_t> exchange_ns;
+  Plain<std::int64_t> price;
+  Plain<std::int64_t> quantity;
+  Plain<std::uint64_t> reference;
+  Plain<std::uint32_t> publish_delta;
+  Plain<std::uint32_t> epoch;
 
   // Everything but the stamp, which is the ring's to store.
   void put(const Record& record) noexcept {

@@ -16,11 +16,11 @@ SegmentSpec spsc_spec(std::uint64_t slots) {
 
 Segment spsc_in_memory(std::uint64_t slots) { return create_private_segment(spsc_spec(slots)); }
 
-std::atomic<std::uint64_t>& control_read_position(Segment& spsc) noexcept {
+Atomic<std::uint64_t>& control_read_position(Segment& spsc) noexcept {
   return spsc.writable_header().kind_words[spsc_word_control_read_position].value;
 }
 
-const std::atomic<std::uint64_t>& control_read_position(const Segment& spsc) noexcept {
+const Atomic<std::uint64_t>& control_read_position(const Segment& spsc) noexcept {
   return spsc.header().kind_words[spsc_word_control_read_position].value;
 }
 
@@ -114,7 +114,7 @@ SpscReader::SpscReader(const SpscReadMemory& memory) noexcept
       position_published_(memory.start),
       corrupt_(!is_ring_capacity(memory.capacity) || memory.start >= ring_position_limit) {}
 
-void SpscReader::set_position_word(std::atomic<std::uint64_t>* word) noexcept {
+void SpscReader::set_position_word(Atomic<std::uint64_t>* word) noexcept {
   position_word_ = word;
   if (word == nullptr) return;
   word->store(position_, std::memory_order_release);  // P2: pairs with C2

@@ -32,7 +32,6 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -47,15 +46,15 @@ struct SpscMemory {
   Slot* slots = nullptr;
   std::uint64_t capacity = 0;  // is_ring_capacity
   RingPosition start = 0;      // of the first record ever
-  std::atomic<std::uint64_t>* head_hint = nullptr;
-  std::atomic<std::uint64_t>* drops = nullptr;
+  Atomic<std::uint64_t>* head_hint = nullptr;
+  Atomic<std::uint64_t>* drops = nullptr;
 };
 struct SpscReadMemory {
   const Slot* slots = nullptr;
   std::uint64_t capacity = 0;
   RingPosition start = 0;
-  const std::atomic<std::uint64_t>* head_hint = nullptr;
-  const std::atomic<std::uint64_t>* drops = nullptr;
+  const Atomic<std::uint64_t>* head_hint = nullptr;
+  const Atomic<std::uint64_t>* drops = nullptr;
 };
 
 // The words of an Spsc segment's header.
@@ -71,8 +70,8 @@ SegmentSpec spsc_spec(std::uint64_t slots);
 // For offline runs and tests: writer and reader are made over one such segment.
 Segment spsc_in_memory(std::uint64_t slots);
 // Where a collector keeps its position in the control ring that answers this ring.
-std::atomic<std::uint64_t>& control_read_position(Segment& spsc) noexcept;
-const std::atomic<std::uint64_t>& control_read_position(const Segment& spsc) noexcept;
+Atomic<std::uint64_t>& control_read_position(Segment& spsc) noexcept;
+const Atomic<std::uint64_t>& control_read_position(const Segment& spsc) noexcept;
 
 // Whether what was published must be globally visible before the writer's next load.
 enum class Visibility : std::uint8_t {
@@ -99,7 +98,7 @@ class alignas(hot_line_bytes) SpscWriter {
 
   // The reader's word; null: no reader yet, the ring fills once. What it holds is believed only as
   // long as it never goes back and never passes what was published.
-  void set_read_position_source(const std::atomic<std::uint64_t>* source) noexcept {
+  void set_read_position_source(const Atomic<std::uint64_t>* source) noexcept {
     read_position_source_ = source;
   }
   // Slots free for certain; loads the reader's word.
@@ -120,7 +119,7 @@ class alignas(hot_line_bytes) SpscWriter {
   void prefetch_ahead(unsigned slots) const noexcept;
 
   SpscMemory memory_;
-  const std::atomic<std::uint64_t>* read_position_source_ = nullptr;
+  const Atomic<std::uint64_t>* read_position_source_ = nullptr;
   RingPosition read_ = 0;       // the reader's, as last seen
   RingPosition published_ = 0;  // stamped below
   RingPosition committed_ = 0;  // staged below
@@ -155,7 +154,7 @@ class alignas(hot_line_bytes) SpscReader {
   [[nodiscard]] bool ready_before_park() const noexcept;
 
   // Where to publish the position: a word of the reader's own cursor segment.
-  void set_position_word(std::atomic<std::uint64_t>* word) noexcept;
+  void set_position_word(Atomic<std::uint64_t>* word) noexcept;
   void publish_position() noexcept;
   // To what is published now, passing over everything before. Answers how many slots were skipped.
   std::uint64_t move_to_head() noexcept;
@@ -175,7 +174,7 @@ class alignas(hot_line_bytes) SpscReader {
   [[nodiscard]] RingPosition head() const noexcept;
 
   SpscReadMemory memory_;
-  std::atomic<std::uint64_t>* position_word_ = nullptr;
+  Atomic<std::uint64_t>* position_word_ = nullptr;
   RingPosition position_ = 0;
   RingPosition position_published_ = 0;
   bool peeked_ = false;
