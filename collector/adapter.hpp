@@ -4,15 +4,17 @@
 // and in a simulation on virtual time.
 //
 // Threads: every call comes from the one thread that owns the adapter.
-// Bounded by: the instruments named at construction; scratch for levels_scratch_max levels.
+// Bounded by: the capacity given at construction; scratch for levels_scratch_max levels.
 // Fails by: counting under a named counter and resyncing the instrument hit; never throws once
 // constructed, never crashes on bytes from outside.
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "collector/counters.hpp"
+#include "collector/record_writer.hpp"
 #include "ringside/event.hpp"
 
 namespace ringside::collector {
@@ -46,6 +48,13 @@ struct Now {
   std::int64_t steady_ns = 0;  // monotonic, for deadlines
 };
 
+// An instrument as the registry and the record writer know it.
+struct VenueInstrument {
+  std::string symbol;
+  InstrumentId id;
+  InstrumentIndex record = 0;
+};
+
 class Adapter {
  public:
   virtual ~Adapter() = default;
@@ -68,6 +77,15 @@ class Adapter {
   // Ignored when `epoch` is older than the instrument's.
   virtual void on_resync(InstrumentId instrument, std::uint32_t epoch, Cause cause,
                          Now now) noexcept = 0;
+
+  // --- Change at run time: of one instrument; the others show nothing of it ---
+
+  // Collects it from now on, over a connection that has room, else over one more: then
+  // connection_count() has grown. One that was removed comes back in its old place, with its next
+  // epoch. False: no room, or it is collected already.
+  [[nodiscard]] virtual bool add(VenueInstrument instrument, Now now) noexcept = 0;
+  // Ends its subscriptions. Its state is Failed, cause Removed, until it is added again.
+  virtual void remove(InstrumentId instrument, Now now) noexcept = 0;
 
   [[nodiscard]] virtual const Counters& counters() const noexcept = 0;
 };

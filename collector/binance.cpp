@@ -31,6 +31,7 @@ std::vector<std::vector<SymbolIndex>> info_chunks_of(const BinanceConfig& config
     chunks.emplace_back(unknown.begin() + static_cast<std::ptrdiff_t>(first),
                         unknown.begin() + static_cast<std::ptrdiff_t>(last));
   }
+  chunks.emplace_back();  // of those who will be added
   return chunks;
 }
 
@@ -51,13 +52,6 @@ std::uint32_t depth_weight(BinanceMarket market, std::uint32_t limit) {
 
 std::uint32_t info_weight(BinanceMarket market) {
   return market == BinanceMarket::Spot ? 20 : market == BinanceMarket::SpotUs ? 10 : 1;
-}
-
-std::vector<std::uint32_t> weights_of(const BinanceConfig& config, std::size_t chunks) {
-  std::vector<std::uint32_t> weights(config.instruments.size(),
-                                     depth_weight(config.market, config.snapshot_limit));
-  weights.insert(weights.end(), chunks, info_weight(config.market));
-  return weights;
 }
 
 DepthSequencer sequencer_of(BinanceMarket market) {
@@ -134,25 +128,49 @@ BinanceAdapter::BinanceAdapter(BinanceConfig config, RecordWriter& records, Adap
     : config_(std::move(config)),
       records_(records),
       host_(host),
-      symbols_(symbols_of(config_.instruments)),
+      symbols_(symbols_of(config_.instruments), config_.instruments_max),
       decoder_(symbols_, rule_of(config_.market)),
       info_chunks_(info_chunks_of(config_)),
-      rest_(config_.rest, weights_of(config_, info_chunks_.size()), config_.seed) {
-  instruments_.reserve(config_.instruments.size());
+      streams_(streams_config(config_)),
+      terms_share_(binance_symbols_a_request),
+      rest_(config_.rest, std::vector(info_chunks_.size(), info_weight(config_.market)),
+            config_.seed) {
+  const auto capacity = std::max(config_.instruments_max, config_.instruments.size());
+  instruments_.reserve(capacity);
+  rest_.reserve(info_chunks_.size() + capacity);
+  info_chunks_.back().reserve(capacity);
+  text_.reserve(64 + binance_streams_a_message * (binance_symbol_bytes_max + 16));
   for (const auto& given : config_.instruments) {
     const auto index = static_cast<SymbolIndex>(instruments_.size());
     if (given.exponents_known) {
       symbols_.set_units(index, given.price_exponent, given.quantity_exponent);
     }
-    instruments_.emplace_back(given, DepthJoin(sequencer_of(config_.market)));
+    append(given);
   }
-  for (auto& streams : plan_streams(streams_config(config_), config_.instruments)) {
+  for (auto& streams : plan_streams(streams_, config_.instruments)) {
     Connection connection;
     connection.due_ns.resize(streams.batches.size());
+    connection.changing.reserve(binance_streams_a_message);
     connection.streams = std::move(streams);
+    if (!connection.streams.begins) {  // it follows the one that it goes with
+      connections_.back().trades = static_cast<ConnectionIndex>(connections_.size());
+    }
     connections_.push_back(std::move(connection));
   }
+  for (ConnectionIndex i = 0; i < connections_.size(); ++i) {
+    const auto& streams = connections_[i].streams;
+    if (!streams.begins) continue;
+    for (auto each = streams.first; each < streams.first + streams.count; ++each) {
+      place(each, i, true);
+    }
+  }
   target_.reserve(64 + binance_symbols_a_request * (binance_symbol_bytes_max + 8));
+}
+
+// Its symbol is in the table already.
+void BinanceAdapter::append(BinanceInstrument given) {
+  instruments_.emplace_back(std::move(given), DepthJoin(sequencer_of(config_.market)));
+  instruments_.back().task = rest_.add_task(depth_weight(config_.market, config_.snapshot_limit));
 }
 
 InstrumentTerms BinanceAdapter::terms(SymbolIndex index) const noexcept {
@@ -189,6 +207,7 @@ void BinanceAdapter::take(ConnectionIndex connection, const BinanceMessage& mess
       break;
   }
   const auto index = message.symbol;
+  if (instruments_[index].removed) return counters_.add(Count::AfterRemoval);
   if (!symbols_.units(index).known) return counters_.add(Count::DeltasWhileSyncing);
   switch (message.event) {
     case BinanceEvent::Depth:

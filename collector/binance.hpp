@@ -10,7 +10,12 @@
 // message that cannot be used, whatever its kind, costs its instrument the book: what it said is
 // lost. A missing trade is counted by its id, and costs nothing.
 //
-// Threads: the collector thread's. Bounded by: the instruments given; join buffers
+// Instruments that are added while it runs are subscribed by message, over the first connection
+// with room, and so are those that are removed unsubscribed (binance_changes.cpp): each instrument
+// has, on each of its connections, streams or not, and wants them or not; where these differ, a
+// message goes out, one at a time on each connection.
+//
+// Threads: the collector thread's. Bounded by: instruments_max; join buffers
 // (binance_continuity.hpp); RestLimits; resync_attempts_max before an instrument is Failed (and
 // retried at the longest backoff). Allocates after construction only to buffer a join, and once
 // for exchangeInfo. Fails by: counting, and the instrument's published state.
@@ -43,12 +48,14 @@ inline constexpr std::int64_t binance_look_period_ns = 100'000'000;
 inline constexpr unsigned binance_resync_attempts_max = 8;
 inline constexpr unsigned binance_tickers_old_max = 8;  // in a row; then the newest id was damaged
 inline constexpr std::size_t binance_symbols_a_request = 40;
+inline constexpr std::uint64_t binance_change_id_first = 1'000'000'000;  // above the plan's
 
 class BinanceFirstPass;
 
 struct BinanceConfig {
   BinanceMarket market = BinanceMarket::Spot;
   std::vector<BinanceInstrument> instruments;
+  std::size_t instruments_max = 0;  // that there will ever be; 0: those given
   bool trades = true;
   bool books = true;
   bool bbos = true;
@@ -96,6 +103,8 @@ class BinanceAdapter final : public Adapter {
   void on_tick(Now now) noexcept override;
   void on_resync(InstrumentId instrument, std::uint32_t epoch, Cause cause,
                  Now now) noexcept override;
+  [[nodiscard]] bool add(VenueInstrument instrument, Now now) noexcept override;
+  void remove(InstrumentId instrument, Now now) noexcept override;
 
   [[nodiscard]] const Counters& counters() const noexcept override { return counters_; }
   [[nodiscard]] const BinanceCounts& counts(SymbolIndex index) const noexcept {
@@ -105,12 +114,27 @@ class BinanceAdapter final : public Adapter {
   [[nodiscard]] InstrumentTerms terms(SymbolIndex index) const noexcept;
 
  private:
+  static constexpr ConnectionIndex no_connection = ~ConnectionIndex{0};
+
+  // An instrument's streams on one connection.
+  struct Place {
+    ConnectionIndex connection = no_connection;
+    bool planned = false;  // its path or its batches name them: they come by themselves
+    bool has = false;      // as far as is known
+  };
   struct Instrument {
     Instrument(BinanceInstrument of, DepthJoin continuity)
         : given(std::move(of)), join(std::move(continuity)) {}
 
     BinanceInstrument given;
     DepthJoin join;
+    RestSchedule::Task task = 0;  // its depth request
+    Place home;                   // whose opening begins it, and whose end ends its book
+    Place trades;                 // of a layout with two connections
+    bool removed = false;
+    bool terms_due = false;  // added, and its exponents are not known
+    std::int64_t terms_not_before_ns = 0;
+    std::int64_t change_not_before_ns = 0;  // its subscription was refused
     bool open = false;  // the connection of its depth stream is, and its exponents are known
     bool live = false;
     bool failed = false;
@@ -127,6 +151,14 @@ class BinanceAdapter final : public Adapter {
   };
   struct Connection {
     BinanceStreams streams;
+    ConnectionIndex trades = no_connection;  // that goes with it
+    std::uint32_t members = 0;               // instruments at home here that are not removed
+    bool changes_due = false;
+    std::uint64_t change_id = 0;  // of the message whose answer is awaited; 0: none
+    bool change_subscribes = false;
+    std::int64_t change_until_ns = 0;
+    std::vector<SymbolIndex> changing;                     // whom it is about
+    std::size_t changes_most = binance_streams_a_message;  // instruments a message
     bool open = false;
     std::int64_t heard_ns = 0;
     std::int64_t next_send_ns = 0;
@@ -155,10 +187,24 @@ class BinanceAdapter final : public Adapter {
   void name_target(RestSchedule::Task task) noexcept;
   void state(const Instrument& instrument, State state, Cause cause, Now now) noexcept;
 
+  // binance_changes.cpp
+  void place(SymbolIndex index, ConnectionIndex home, bool planned) noexcept;
+  [[nodiscard]] static Place* place_of(Instrument& instrument, ConnectionIndex connection) noexcept;
+  [[nodiscard]] ConnectionIndex connection_with_room() noexcept;
+  void begin_if_ready(SymbolIndex index, Now now) noexcept;
+  void reopened(ConnectionIndex connection) noexcept;
+  void send_changes(ConnectionIndex connection, Now now) noexcept;
+  [[nodiscard]] bool gather(ConnectionIndex connection, bool subscribe, Now now) noexcept;
+  [[nodiscard]] bool take_change_answer(std::uint64_t id, bool refused, Now now) noexcept;
+  void ask_for_terms(Now now) noexcept;
+  void take_terms_answer(int status, bool refused, Now now) noexcept;
+
   // binance_connections.cpp
   void send_batches(ConnectionIndex connection, Now now) noexcept;
   void take_answer(const BinanceMessage& message, Now now) noexcept;
   void watch_silence(ConnectionIndex connection, Now now) noexcept;
+
+  void append(BinanceInstrument given);
 
   BinanceConfig config_;
   RecordWriter& records_;
@@ -168,11 +214,17 @@ class BinanceAdapter final : public Adapter {
   BinanceMessage message_;
   std::vector<Instrument> instruments_;
   std::vector<Connection> connections_;
-  // Instruments of each exchangeInfo request; task = instruments + index here.
+  // Instruments of each exchangeInfo request; its task is its index here. The last one is of those
+  // who were added since.
   std::vector<std::vector<SymbolIndex>> info_chunks_;
+  BinanceStreamsConfig streams_;
+  std::size_t terms_share_;  // how many of those one request may be about
   RestSchedule rest_;
+  std::string text_;  // scratch of subscriptions
+  std::uint64_t last_change_id_ = binance_change_id_first;
   std::string target_;  // scratch of requests
   std::int64_t next_look_ns_ = 0;
+  std::int64_t next_terms_look_ns_ = 0;
   Counters counters_;
 };
 

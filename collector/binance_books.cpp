@@ -109,7 +109,7 @@ void BinanceAdapter::lose(SymbolIndex index, Cause cause, Now now) noexcept {
 void BinanceAdapter::want_snapshot(SymbolIndex index, Now now) noexcept {
   auto& instrument = instruments_[index];
   counters_.add(Count::Resyncs);
-  rest_.want(index, now.steady_ns);
+  rest_.want(instrument.task, now.steady_ns);
   if (++instrument.attempts <= binance_resync_attempts_max || instrument.failed) return;
   instrument.failed = true;
   counters_.add(Count::ResyncLimits);
@@ -132,7 +132,7 @@ void BinanceAdapter::begin(SymbolIndex index, Cause cause, Now now) noexcept {
   records_.write_terms(instrument.given.record, instrument.epoch, terms(index),
                        {now.ticks, {}, false});
   state(instrument, State::Syncing, cause, now);
-  if (config_.books) rest_.want(index, now.steady_ns);
+  if (config_.books) rest_.want(instrument.task, now.steady_ns);
 }
 
 // The venue has made its tick or step smaller: the next epoch has finer units. Or so it seems: the
@@ -153,6 +153,8 @@ void BinanceAdapter::on_resync(InstrumentId id, std::uint32_t epoch, Cause cause
                                   [&](const auto& each) { return each.given.id == id; });
   if (found == instruments_.end()) return counters_.add(Count::ResyncsIgnored);
   const auto index = static_cast<SymbolIndex>(found - instruments_.begin());
+  // Perhaps a worker that has just started, and does not know.
+  if (found->removed) return state(*found, State::Failed, Cause::Removed, now);
   // Dropped records may have taken the newest epoch's terms with them: then the worker cannot
   // know that epoch.
   const bool old = epoch < found->epoch && cause != Cause::RecordsDropped;
@@ -170,15 +172,15 @@ void BinanceAdapter::on_resync(InstrumentId id, std::uint32_t epoch, Cause cause
 
 void BinanceAdapter::name_target(RestSchedule::Task task) noexcept {
   target_.assign(rest_prefix(config_.market));
-  if (task < instruments_.size()) {
+  if (task >= info_chunks_.size()) {
     target_ += "depth?symbol=";
-    target_ += instruments_[task].given.symbol;
+    target_ += instruments_[task - info_chunks_.size()].given.symbol;
     target_ += "&limit=";
     return append_number(target_, config_.snapshot_limit);
   }
   target_ += "exchangeInfo";
   if (rule_of(config_.market) == BinanceRule::Futures) return;
-  const auto& chunk = info_chunks_[task - instruments_.size()];
+  const auto& chunk = info_chunks_[task];
   if (chunk.size() == 1) {
     target_ += "?symbol=";
     target_ += instruments_[chunk.front()].given.symbol;
@@ -197,8 +199,8 @@ void BinanceAdapter::name_target(RestSchedule::Task task) noexcept {
 void BinanceAdapter::request_due(Now now) noexcept {
   while (const auto task = rest_.overdue(now.steady_ns)) {
     counters_.add(Count::SnapshotTimeouts);
-    if (*task < instruments_.size()) {
-      want_snapshot(*task, now);
+    if (*task >= info_chunks_.size()) {
+      want_snapshot(static_cast<SymbolIndex>(*task - info_chunks_.size()), now);
     } else {
       rest_.want(*task, now.steady_ns);
     }
@@ -224,11 +226,12 @@ void BinanceAdapter::on_response(std::uint32_t request_id, const RestReply& repl
     counters_.add(Count::RequestsFailed);
   }
   if (!answer || !answer->current) return counters_.add(Count::SnapshotsLate);
-  if (answer->task >= instruments_.size()) {
-    return take_exchange_info(answer->task - instruments_.size(), status, reply.padded, now);
+  if (answer->task < info_chunks_.size()) {
+    return take_exchange_info(answer->task, status, reply.padded, now);
   }
-  if (status == status_ok) return take_snapshot(answer->task, reply.padded, now);
-  want_snapshot(answer->task, now);
+  const auto index = static_cast<SymbolIndex>(answer->task - info_chunks_.size());
+  if (status == status_ok) return take_snapshot(index, reply.padded, now);
+  want_snapshot(index, now);
 }
 
 void BinanceAdapter::take_snapshot(SymbolIndex index, std::string_view padded, Now now) noexcept {
@@ -266,7 +269,7 @@ void BinanceAdapter::take_snapshot(SymbolIndex index, std::string_view padded, N
 
 void BinanceAdapter::take_exchange_info(std::size_t chunk, int status, std::string_view padded,
                                         Now now) noexcept {
-  const auto task = static_cast<RestSchedule::Task>(instruments_.size() + chunk);
+  const auto task = static_cast<RestSchedule::Task>(chunk);
   const auto learn = [&](const BinanceTerms& terms) {
     const auto index = symbols_.find(terms.symbol);
     if (index == no_symbol || symbols_.units(index).known) return;
@@ -278,10 +281,11 @@ void BinanceAdapter::take_exchange_info(std::size_t chunk, int status, std::stri
     counters_.add(Count::MalformedJson);
     refused = false;
   }
+  if (chunk + 1 == info_chunks_.size()) return take_terms_answer(status, refused, now);
   bool missing = false;
   for (const auto index : info_chunks_[chunk]) {
     auto& instrument = instruments_[index];
-    if (instrument.open) continue;
+    if (instrument.open || instrument.removed) continue;
     if (!symbols_.units(index).known) {
       missing = true;
       if (status != status_ok && !refused) continue;
@@ -289,11 +293,7 @@ void BinanceAdapter::take_exchange_info(std::size_t chunk, int status, std::stri
       state(instrument, State::Failed, Cause::UnknownSymbol, now);
       continue;
     }
-    for (const auto& connection : connections_) {
-      const auto& streams = connection.streams;
-      const bool begins = streams.begins && index - streams.first < streams.count;
-      if (begins && connection.open) begin(index, Cause::Starting, now);
-    }
+    begin_if_ready(index, now);
   }
   if (missing) rest_.want(task, now.steady_ns);
 }

@@ -32,6 +32,13 @@ RestSchedule::RestSchedule(RestLimits limits, std::vector<std::uint32_t> weights
   }
 }
 
+RestSchedule::Task RestSchedule::add_task(std::uint32_t weight) noexcept {
+  RINGSIDE_CHECK(weight <= limits_.weight_burst);
+  tasks_.emplace_back();
+  tasks_.back().weight = weight;
+  return static_cast<Task>(tasks_.size() - 1);
+}
+
 void RestSchedule::want(Task task, std::int64_t now_ns) noexcept {
   auto& state = tasks_[task];
   ++state.attempt;

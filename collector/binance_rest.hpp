@@ -8,7 +8,8 @@
 //
 // Invariants: requests in flight <= in_flight_max; over any time t the weight sent is at most
 // weight_burst + t * weight_per_minute.
-// Threads: the adapter's. Fails by: enumerators and counts only; allocates at construction only.
+// Threads: the adapter's. Fails by: enumerators and counts only; allocates at construction and in
+// reserve() only.
 #pragma once
 
 #include <cstdint>
@@ -44,6 +45,10 @@ class RestSchedule {
 
   // `weights`: one per task.
   RestSchedule(RestLimits limits, std::vector<std::uint32_t> weights, std::uint64_t seed);
+
+  // One task more, at run time; allocates nothing within what reserve() was asked for.
+  Task add_task(std::uint32_t weight) noexcept;
+  void reserve(std::size_t tasks) { tasks_.reserve(tasks); }
 
   // Puts the task in the queue, at once or after its backoff. What it has in flight is abandoned.
   void want(Task task, std::int64_t now_ns) noexcept;

@@ -77,16 +77,36 @@ std::optional<BinanceMarket> binance_market(std::string_view venue) noexcept {
   return std::nullopt;
 }
 
-std::vector<BinanceStreams> plan_streams(const BinanceStreamsConfig& config,
-                                         const std::vector<BinanceInstrument>& instruments) {
-  const bool split = config.layout == BinanceLayout::PublicAndMarket;
+std::uint32_t binance_share(const BinanceStreamsConfig& config) noexcept {
   const auto per_instrument = static_cast<std::uint32_t>(config.trades) +
                               static_cast<std::uint32_t>(config.books) +
                               static_cast<std::uint32_t>(config.bbos);
-  auto share = std::max(1U, config.streams_max / std::max(1U, per_instrument));
-  if (config.instruments_per_connection != 0) {
-    share = std::min(share, config.instruments_per_connection);
+  const auto share = std::max(1U, config.streams_max / std::max(1U, per_instrument));
+  if (config.instruments_per_connection == 0) return share;
+  return std::min(share, config.instruments_per_connection);
+}
+
+unsigned append_streams(std::string& text, const BinanceStreamsConfig& config,
+                        const BinanceStreams& connection, std::string_view symbol) {
+  unsigned count = 0;
+  const auto append = [&](std::string_view stream) {
+    text += count++ == 0 ? "\"" : ",\"";
+    for (const char c : symbol) text += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    text += '@';
+    text.append(stream) += '"';
+  };
+  if (connection.carries_books && config.books) append(config.depth_stream);
+  if (connection.carries_books && config.bbos) append("bookTicker");
+  if (connection.carries_trades && config.trades) {
+    append(config.trade_kind == BinanceTrades::Every ? "trade" : "aggTrade");
   }
+  return count;
+}
+
+std::vector<BinanceStreams> plan_streams(const BinanceStreamsConfig& config,
+                                         const std::vector<BinanceInstrument>& instruments) {
+  const bool split = config.layout == BinanceLayout::PublicAndMarket;
+  const auto share = binance_share(config);
   std::vector<BinanceStreams> connections;
   std::uint64_t last_id = 0;
   const auto total = static_cast<std::uint32_t>(instruments.size());

@@ -78,6 +78,14 @@ struct BinanceStreams {
   std::vector<BinanceBatch> batches;  // empty: the path says it all
 };
 
+// How many instruments one connection carries.
+[[nodiscard]] std::uint32_t binance_share(const BinanceStreamsConfig& config) noexcept;
+
+// Appends the names of this instrument's streams, as far as a connection carries them, quoted and
+// with commas between. Returns how many.
+unsigned append_streams(std::string& text, const BinanceStreamsConfig& config,
+                        const BinanceStreams& connection, std::string_view symbol);
+
 [[nodiscard]] std::vector<BinanceStreams> plan_streams(
     const BinanceStreamsConfig& config, const std::vector<BinanceInstrument>& instruments);
 

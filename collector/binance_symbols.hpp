@@ -1,13 +1,15 @@
 // The instruments of one Binance adapter: how the venue spells them in the data ("BTCUSDT") and in
 // a stream's name ("btcusdt"), and in which units their numbers are.
 //
-// Threads: the adapter's. Bounded by what is handed over at construction. Fails by: no_symbol.
+// Threads: the adapter's. Bounded by: the capacity. Fails by: no_symbol.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "collector/symbol_table.hpp"
@@ -25,8 +27,19 @@ struct BinanceUnits {
 
 class BinanceSymbols {
  public:
-  explicit BinanceSymbols(const std::vector<std::string>& names)
-      : table_(names), units_(names.size()) {}
+  // `capacity`: as of SymbolTable.
+  explicit BinanceSymbols(const std::vector<std::string>& names, std::size_t capacity = 0)
+      : table_(names, capacity), units_(names.size()) {
+    units_.reserve(std::max(capacity, names.size()));
+  }
+
+  // One that is not there yet, in units that are not known. no_symbol: there is no room.
+  [[nodiscard]] SymbolIndex add(std::string name) noexcept {
+    const auto index = table_.add(std::move(name));
+    if (index != no_symbol) units_.emplace_back();
+    return index;
+  }
+  [[nodiscard]] bool full() const noexcept { return table_.full(); }
 
   [[nodiscard]] SymbolIndex find(std::string_view name) const noexcept { return table_.find(name); }
   // Of a stream's name: what stands before the first '@', in either case.

@@ -69,6 +69,7 @@ std::int64_t BookSubscriptions::backoff_ns(unsigned attempts) noexcept {
 
 void BookSubscriptions::opened(BookIndex index, Now now) noexcept {
   auto& book = books_[index];
+  if (book.phase == Phase::Removed) return;
   if (book.has_terms) {
     // Trades may come before the first snapshot, and the ring must say what their numbers mean.
     if (!book.ever_open) records_.write_terms(book.record, book.epoch, book.terms, unsaid(now));
@@ -84,6 +85,7 @@ void BookSubscriptions::opened(BookIndex index, Now now) noexcept {
 
 void BookSubscriptions::closed(BookIndex index, Now now) noexcept {
   auto& book = books_[index];
+  if (book.phase == Phase::Removed) return;
   book.phase = Phase::Disconnected;
   set_due(book, never_ns);
   report(book, State::Disconnected, Cause::SocketClosed, now);
@@ -106,7 +108,24 @@ void BookSubscriptions::learned(BookIndex index, const InstrumentTerms& terms, N
 
 void BookSubscriptions::refused(BookIndex index, Cause cause, Now now) noexcept {
   auto& book = books_[index];
-  if (book.phase != Phase::Disconnected) fail(book, cause, now);
+  if (book.phase != Phase::Disconnected && book.phase != Phase::Removed) fail(book, cause, now);
+}
+
+bool BookSubscriptions::remove(BookIndex index, Now now) noexcept {
+  auto& book = books_[index];
+  if (book.phase == Phase::Removed) return false;
+  book.phase = Phase::Removed;
+  book.halted = false;
+  set_due(book, never_ns);
+  report(book, State::Failed, Cause::Removed, now);
+  return true;
+}
+
+void BookSubscriptions::wanted(BookIndex index, Now now) noexcept {
+  auto& book = books_[index];
+  book.phase = Phase::Disconnected;
+  book.attempts = 0;
+  report(book, State::Disconnected, Cause::Starting, now);
 }
 
 void BookSubscriptions::fail(Book& book, Cause cause, Now now) noexcept {

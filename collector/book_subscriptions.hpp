@@ -13,7 +13,7 @@
 // off (exponential, capped, jittered), and after attempts_max of them the instrument is Failed and
 // tried again each failed_retry_ns. Live for settled_ns: the attempts begin anew.
 //
-// Threads: the collector thread's. Bounded by: the instruments added at setup. Fails by: Phase and
+// Threads: the collector thread's. Bounded by: the instruments added. Fails by: Phase and
 // the Counters.
 #pragma once
 
@@ -48,6 +48,7 @@ class BookSubscriptions {
     Live,
     Waiting,  // until due() says to resubscribe
     Failed,   // the same, for long
+    Removed,  // nobody wants it: whatever happens, happens to others
   };
   struct Options {
     std::uint32_t generation = 1;  // high part of the epochs
@@ -65,6 +66,8 @@ class BookSubscriptions {
     std::optional<InstrumentTerms> terms;  // when known in advance
   };
   BookIndex add(const Member& member);
+  // Room for so many: then add() allocates nothing, and may come at run time as well.
+  void reserve(std::size_t books) { books_.reserve(books); }
 
   [[nodiscard]] std::size_t size() const noexcept { return books_.size(); }
   [[nodiscard]] Phase phase(BookIndex book) const noexcept { return books_[book].phase; }
@@ -109,6 +112,11 @@ class BookSubscriptions {
   void halted(BookIndex book, bool halted, Now now) noexcept;
   // The worker complains of this epoch.
   void resync(BookIndex book, std::uint32_t epoch, Cause cause, Now now) noexcept;
+
+  // It is wanted no more. False: it was not wanted before.
+  [[nodiscard]] bool remove(BookIndex book, Now now) noexcept;
+  // It is wanted, new or again, and its connection is not open: opened() is next.
+  void wanted(BookIndex book, Now now) noexcept;
 
   // --- What to do ---
 

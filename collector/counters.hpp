@@ -54,6 +54,7 @@ enum class Count : std::uint8_t {
   PlannedReconnects,
   SendQueueFull,
   VenueHalts,
+  AfterRemoval,  // came for an instrument that was removed: dropped
   Last_,
 };
 inline constexpr std::size_t counts = static_cast<std::size_t>(Count::Last_);
@@ -102,7 +103,8 @@ constexpr std::string_view name_of(Count count) {
                                                        "no_data_reconnects",
                                                        "planned_reconnects",
                                                        "send_queue_full",
-                                                       "venue_halts"};
+                                                       "venue_halts",
+                                                       "after_removal"};
   return names[static_cast<std::size_t>(count)];
 }
 

@@ -102,8 +102,9 @@ void KrakenAdapter::take_pair(BookIndex index, const KrakenPair& pair, Now now) 
                     now);
     // The others have subscribed by now; its book follows by itself.
     if (newly_listed && config().books) {
-      ask(true, KrakenChannel::Trade, index, index + 1);
-      ask(true, KrakenChannel::Bbo, index, index + 1);
+      const std::span<const BookIndex> it(&index, 1);
+      ask(true, KrakenChannel::Trade, it);
+      ask(true, KrakenChannel::Bbo, it);
     }
   }
   take_pair_status(index, pair.halted, now);
@@ -140,14 +141,24 @@ bool KrakenAdapter::begin_connection(ConnectionIndex connection) noexcept {
     // Also when they are known from an earlier connection: the channel tells of halts, too.
     question = question || !instruments()[i].exponents_known;
   }
-  if (question) {
-    std::string text =
-        R"({"method":"subscribe","params":{"channel":"instrument","snapshot":true},"req_id":)";
-    text += std::to_string(next_number(true, KrakenChannel::Bbo)) + "}";  // no book's
-    send(connection, text);
-  }
+  if (question) ask_for_instruments(connection, true);
   return !terms_missing;
 }
+
+void KrakenAdapter::ask_for_instruments(ConnectionIndex connection, bool subscribe) noexcept {
+  std::string text = subscribe ? R"({"method":"subscribe")" : R"({"method":"unsubscribe")";
+  text += R"(,"params":{"channel":"instrument","snapshot":true},"req_id":)";
+  text += std::to_string(next_number(subscribe, KrakenChannel::Bbo)) + "}";  // no book's
+  send(connection, text);
+}
+
+// The channel tells of all pairs when a subscription begins, and later of those that change.
+void KrakenAdapter::ask_for_terms(ConnectionIndex connection) noexcept {
+  ask_for_instruments(connection, false);
+  ask_for_instruments(connection, true);
+}
+
+void KrakenAdapter::prepare(KrakenInstrument&) noexcept {}
 
 void KrakenAdapter::write_question(std::string& text, const Question& question) noexcept {
   static constexpr std::array<std::string_view, kraken_channels> names{"book", "trade", "ticker"};

@@ -60,26 +60,44 @@ KrakenSession::KrakenSession(KrakenConfig config, RecordWriter& records, Adapter
       records_(records),
       host_(host),
       books_({config_.generation, config_.seed, config_.limits}, records, counters_),
-      symbols_(symbols_of(config_)) {
-  const std::size_t share = config_.instruments_per_connection == 0
-                                ? config_.instruments.size()
-                                : config_.instruments_per_connection;
-  for (const auto& given : config_.instruments) {
-    const auto connection = static_cast<ConnectionIndex>(instruments_.size() / share);
-    instruments_.push_back({given.symbol, connection, config_.depth, given.exponents_known,
-                            given.exponents_provisional, false});
-    std::optional<InstrumentTerms> terms;
-    if (given.exponents_known) {
-      terms = InstrumentTerms{given.price_exponent, given.quantity_exponent, ChecksumRule::Kraken,
-                              config_.depth};
-    }
-    books_.add({given.id, given.record, config_.books, terms});
-  }
-  connections_.resize(instruments_.empty() ? 1 : instruments_.back().connection + 1);
+      symbols_(symbols_of(config_), config_.instruments_max) {
+  const auto capacity = std::max(config_.instruments_max, config_.instruments.size());
+  instruments_.reserve(capacity);
+  books_.reserve(capacity);
+  connections_.resize(1);
+  for (const auto& given : config_.instruments) append(given);
   bids_.reserve(kraken_levels_max);
   asks_.reserve(kraken_levels_max);
   symbols_text_.reserve(4096);
   text_.reserve(4096);
+}
+
+// Its symbol is in the table already.
+void KrakenSession::append(KrakenInstrument given) {
+  const auto connection = connection_with_room();
+  ++connections_[connection].members;
+  std::optional<InstrumentTerms> terms;
+  if (given.exponents_known) {
+    terms = InstrumentTerms{given.price_exponent, given.quantity_exponent, ChecksumRule::Kraken,
+                            config_.depth};
+  }
+  books_.add({given.id, given.record, config_.books, terms});
+  Instrument instrument;
+  instrument.symbol = std::move(given.symbol);
+  instrument.connection = connection;
+  instrument.depth = config_.depth;
+  instrument.exponents_known = given.exponents_known;
+  instrument.exponents_provisional = given.exponents_provisional;
+  instruments_.push_back(std::move(instrument));
+}
+
+ConnectionIndex KrakenSession::connection_with_room() noexcept {
+  const auto share = config_.instruments_per_connection;
+  for (ConnectionIndex index = 0; index < connections_.size(); ++index) {
+    if (share == 0 || connections_[index].members < share) return index;
+  }
+  connections_.emplace_back();
+  return static_cast<ConnectionIndex>(connections_.size() - 1);
 }
 
 std::uint32_t KrakenSession::connection_count() const noexcept {
@@ -94,11 +112,19 @@ std::string_view KrakenSession::connection_path(ConnectionIndex) const noexcept 
 
 void KrakenSession::on_open(ConnectionIndex index, Now now) noexcept {
   auto& connection = connections_[index];
+  const auto members = connection.members;
   connection = Connection{};
+  connection.members = members;
   connection.open = true;
   connection.heard_ns = now.steady_ns;
+  connection.next_terms_ns = now.steady_ns + kraken_terms_period_ns;  // begin_connection() asks
   for (BookIndex i = 0; i < instruments_.size(); ++i) {
-    if (instruments_[i].connection == index) books_.opened(i, now);
+    auto& instrument = instruments_[i];
+    if (instrument.connection != index) continue;
+    books_.opened(i, now);
+    instrument.subscribe_due = books_.phase(i) != Phase::Removed;
+    instrument.unsubscribe_due = false;
+    instrument.joined = false;
   }
   connection.subscribing = begin_connection(index);
 }
@@ -166,6 +192,7 @@ bool KrakenSession::convert(std::span<const KrakenLevel> from, const InstrumentT
 void KrakenSession::take_book(const KrakenBook& book, bool snapshot, Now now) noexcept {
   const auto index = owner(book.fault, book.symbol, now);
   if (index == no_symbol) return;
+  if (books_.phase(index) == Phase::Removed) return counters_.add(Count::AfterRemoval);
   if (snapshot) {
     take_snapshot(index, book, now);
   } else {
@@ -234,6 +261,7 @@ void KrakenSession::take_delta(BookIndex index, const KrakenBook& book, Now now)
 void KrakenSession::take_trade(const KrakenTrade& trade, Now now) noexcept {
   const auto index = owner(trade.fault, trade.symbol, now);
   if (index == no_symbol) return;
+  if (books_.phase(index) == Phase::Removed) return counters_.add(Count::AfterRemoval);
   if (!books_.has_terms(index)) return counters_.add(Count::DeltasWhileSyncing);
   Level level;
   Cause damage = Cause::None;
@@ -253,6 +281,7 @@ void KrakenSession::take_ticker(const KrakenTicker& ticker, Now now) noexcept {
   if (ticker.fault != KrakenStatus::Ok) return counters_.add(count_of(ticker.fault));
   const auto index = owner(ticker.fault, ticker.symbol, now);
   if (index == no_symbol) return;
+  if (books_.phase(index) == Phase::Removed) return counters_.add(Count::AfterRemoval);
   if (!books_.has_terms(index)) return counters_.add(Count::DeltasWhileSyncing);
   RecordWriter::Bbo bbo;
   Cause damage = Cause::None;
@@ -328,21 +357,23 @@ void KrakenSession::send(ConnectionIndex connection, std::string_view text) noex
   if (!host_.send(connection, text)) counters_.add(Count::SendQueueFull);
 }
 
-// All of [from, to) that can be asked for, in one message. False: nobody.
-bool KrakenSession::ask(bool subscribe, KrakenChannel channel, BookIndex from,
-                        BookIndex to) noexcept {
+// All of them, of one connection, that can be asked for, in one message. False: nobody.
+bool KrakenSession::ask(bool subscribe, KrakenChannel channel,
+                        std::span<const BookIndex> of) noexcept {
   if (!wants(channel)) return false;
   symbols_text_.clear();
-  for (BookIndex i = from; i < to; ++i) {
-    if (books_.phase(i) == Phase::Failed || !books_.has_terms(i)) continue;
+  for (const BookIndex i : of) {
+    const auto phase = books_.phase(i);
+    const bool wanted = phase != Phase::Failed && phase != Phase::Removed && books_.has_terms(i);
+    if (subscribe && !wanted) continue;
     symbols_text_.append(symbols_text_.empty() ? "\"" : ",\"");
     symbols_text_.append(instruments_[i].symbol).append("\"");
   }
   if (symbols_text_.empty()) return false;
   text_.clear();
-  write_question(text_, {subscribe, channel, symbols_text_, config_.depth,
-                         next_number(subscribe, channel)});
-  send(instruments_[from].connection, text_);
+  write_question(
+      text_, {subscribe, channel, symbols_text_, config_.depth, next_number(subscribe, channel)});
+  send(instruments_[of.front()].connection, text_);
   return true;
 }
 
@@ -351,29 +382,104 @@ void KrakenSession::begin_subscribing(ConnectionIndex connection, Now now) noexc
   send_subscriptions(connection, now);
 }
 
+// The next batch of a connection. False: nobody's turn has come.
+bool KrakenSession::gather(ConnectionIndex index, bool subscribe) noexcept {
+  auto& connection = connections_[index];
+  connection.batch_size = 0;
+  connection.batch_subscribes = subscribe;
+  connection.channel = 0;
+  for (BookIndex i = 0; i < instruments_.size(); ++i) {
+    auto& instrument = instruments_[i];
+    if (instrument.connection != index) continue;
+    const bool without_terms = books_.phase(i) == Phase::NeedsTerms;
+    const bool due = subscribe
+                         ? instrument.subscribe_due && !instrument.unsubscribe_due && !without_terms
+                         : instrument.unsubscribe_due;
+    if (!due) continue;
+    (subscribe ? instrument.subscribe_due : instrument.unsubscribe_due) = false;
+    connection.batch[connection.batch_size++] = i;
+    if (connection.batch_size == connection.batch.size()) break;
+  }
+  return connection.batch_size != 0;
+}
+
 // In batches, channel by channel, one message a period: within what the venue takes.
 void KrakenSession::send_subscriptions(ConnectionIndex index, Now now) noexcept {
   auto& connection = connections_[index];
   while (connection.subscribing && now.steady_ns >= connection.next_send_ns) {
-    auto& from = connection.subscribe_from;
-    while (from < instruments_.size() && instruments_[from].connection != index) ++from;
-    if (from >= instruments_.size()) {
+    if (connection.batch_size == 0 && !gather(index, false) && !gather(index, true)) {
       connection.subscribing = false;
       return;
     }
-    BookIndex to = from;
-    while (to < instruments_.size() && to - from < kraken_symbols_a_message &&
-           instruments_[to].connection == index) {
-      ++to;
-    }
-    const bool asked = ask(true, static_cast<KrakenChannel>(connection.channel), from, to);
+    const std::span<const BookIndex> batch(connection.batch.data(), connection.batch_size);
+    const bool asked =
+        ask(connection.batch_subscribes, static_cast<KrakenChannel>(connection.channel), batch);
     if (++connection.channel == kraken_channels) {
-      for (BookIndex i = from; i < to; ++i) books_.asked(i, now);
-      connection.channel = 0;
-      from = to;
+      for (const BookIndex i : batch) {
+        if (connection.batch_subscribes) books_.asked(i, now);
+      }
+      connection.batch_size = 0;
     }
     if (asked) connection.next_send_ns = now.steady_ns + kraken_send_period_ns;
   }
+}
+
+// For those who were added since: all of them at once, as the venue answers for all.
+void KrakenSession::send_terms_question(ConnectionIndex index, Now now) noexcept {
+  auto& connection = connections_[index];
+  if (!connection.terms_due || now.steady_ns < connection.next_terms_ns) return;
+  connection.terms_due = false;
+  connection.next_terms_ns = now.steady_ns + kraken_terms_period_ns;
+  ask_for_terms(index);
+}
+
+// --- Change at run time -------------------------------------------------------------------------
+
+bool KrakenSession::add(VenueInstrument given, Now now) noexcept {
+  auto index = symbols_.find(given.symbol);
+  if (index != no_symbol) {
+    if (books_.phase(index) != Phase::Removed) return false;
+    ++connections_[instruments_[index].connection].members;
+  } else {
+    if (symbols_.full()) return false;
+    KrakenInstrument made;
+    made.symbol = given.symbol;
+    made.id = given.id;
+    made.record = given.record;
+    prepare(made);
+    index = symbols_.add(std::move(given.symbol));
+    append(std::move(made));
+  }
+  join(index, now);
+  return true;
+}
+
+void KrakenSession::join(BookIndex index, Now now) noexcept {
+  auto& instrument = instruments_[index];
+  auto& connection = connections_[instrument.connection];
+  books_.wanted(index, now);
+  if (!connection.open) return;
+  books_.opened(index, now);
+  books_.halted(index, instrument.pair_halted || !connection.online, now);
+  instrument.joined = true;
+  instrument.subscribe_due = true;
+  if (books_.has_terms(index)) {
+    connection.subscribing = true;
+  } else {
+    connection.terms_due = true;
+  }
+}
+
+void KrakenSession::remove(InstrumentId id, Now now) noexcept {
+  const auto index = books_.find(id);
+  if (!index || !books_.remove(*index, now)) return;
+  auto& instrument = instruments_[*index];
+  auto& connection = connections_[instrument.connection];
+  --connection.members;
+  instrument.subscribe_due = false;
+  if (!connection.open) return;
+  instrument.unsubscribe_due = true;
+  connection.subscribing = true;
 }
 
 void KrakenSession::act(Now now) noexcept {
@@ -381,15 +487,20 @@ void KrakenSession::act(Now now) noexcept {
     const auto connection = instruments_[due->book].connection;
     if (!connections_[connection].open) continue;
     if (due->action == BookSubscriptions::Action::Reconnect) {
-      host_.reconnect(connection);
+      if (instruments_[due->book].joined) {  // the others are well: they keep their connection
+        books_.opened(due->book, now);
+        connections_[connection].terms_due = true;
+      } else {
+        host_.reconnect(connection);
+      }
       continue;
     }
-    const BookIndex end = due->book + 1;
+    const std::span<const BookIndex> it(&due->book, 1);
     if (config_.books) {
-      ask(false, KrakenChannel::Book, due->book, end);
-      ask(true, KrakenChannel::Book, due->book, end);
-    } else if (!ask(true, KrakenChannel::Trade, due->book, end)) {
-      ask(true, KrakenChannel::Bbo, due->book, end);
+      ask(false, KrakenChannel::Book, it);
+      ask(true, KrakenChannel::Book, it);
+    } else if (!ask(true, KrakenChannel::Trade, it)) {
+      ask(true, KrakenChannel::Bbo, it);
     }
   }
 }
@@ -405,6 +516,7 @@ void KrakenSession::on_tick(Now now) noexcept {
   for (ConnectionIndex index = 0; index < connections_.size(); ++index) {
     auto& connection = connections_[index];
     if (!connection.open) continue;
+    send_terms_question(index, now);
     send_subscriptions(index, now);
     if (now.steady_ns - connection.heard_ns > kraken_silence_ns) {
       counters_.add(Count::NoDataReconnects);

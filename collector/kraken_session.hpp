@@ -8,8 +8,8 @@
 // also resynced, as far as it can be told whose it was; damage beyond that is counted as
 // unattributed, and the checksum of that book's next message finds the loss.
 //
-// Threads: the collector thread's. Bounded by: the instruments given; the *_max of
-// kraken_message.hpp; SubscriptionLimits. Fails by: counting, and the instrument's published state.
+// Threads: the collector thread's. Bounded by: instruments_max; the *_max of kraken_message.hpp;
+// SubscriptionLimits. Fails by: counting, and the instrument's published state.
 #pragma once
 
 #include <array>
@@ -31,6 +31,8 @@ namespace ringside::collector {
 
 inline constexpr std::size_t kraken_symbols_a_message = 20;
 inline constexpr std::int64_t kraken_send_period_ns = 10'000'000;  // between subscriptions
+inline constexpr std::int64_t kraken_terms_period_ns =
+    1'000'000'000;                                                 // between asking for them anew
 inline constexpr std::int64_t kraken_silence_ns = 10'000'000'000;  // heartbeats come each second
 
 struct KrakenInstrument {
@@ -45,6 +47,7 @@ struct KrakenInstrument {
 
 struct KrakenConfig {
   std::vector<KrakenInstrument> instruments;
+  std::size_t instruments_max = 0;  // that there will ever be; 0: those given
   bool trades = true;
   bool books = true;
   bool bbos = true;
@@ -70,6 +73,8 @@ class KrakenSession : public Adapter {
   void on_response(std::uint32_t request_id, const RestReply& reply, Now now) noexcept final;
   void on_tick(Now now) noexcept final;
   void on_resync(InstrumentId instrument, std::uint32_t epoch, Cause cause, Now now) noexcept final;
+  [[nodiscard]] bool add(VenueInstrument instrument, Now now) noexcept final;
+  void remove(InstrumentId instrument, Now now) noexcept final;
   [[nodiscard]] const Counters& counters() const noexcept final { return counters_; }
 
  protected:
@@ -90,6 +95,10 @@ class KrakenSession : public Adapter {
   virtual void write_question(std::string& text, const Question& question) noexcept = 0;
   // A connection has opened; answers whether subscribing may begin: else begin_subscribing().
   virtual bool begin_connection(ConnectionIndex connection) noexcept = 0;
+  // An instrument was added to an open connection, and its exponents are not known.
+  virtual void ask_for_terms(ConnectionIndex connection) noexcept = 0;
+  // A new instrument is about to be added: what the version knows of it beforehand.
+  virtual void prepare(KrakenInstrument& instrument) noexcept = 0;
 
   // --- For its on_message ---
 
@@ -113,7 +122,7 @@ class KrakenSession : public Adapter {
   void begin_subscribing(ConnectionIndex connection, Now now) noexcept;
   // Resyncs what is due. Last in on_message.
   void act(Now now) noexcept;
-  bool ask(bool subscribe, KrakenChannel channel, BookIndex from, BookIndex to) noexcept;
+  bool ask(bool subscribe, KrakenChannel channel, std::span<const BookIndex> of) noexcept;
   void send(ConnectionIndex connection, std::string_view text) noexcept;
   [[nodiscard]] std::uint64_t next_number(bool subscribe, KrakenChannel channel) noexcept;
 
@@ -125,6 +134,10 @@ class KrakenSession : public Adapter {
     bool exponents_known = false;
     bool exponents_provisional = false;
     bool pair_halted = false;  // by its own status; the system's is the connection's
+    bool joined = false;       // added while its connection was open
+    // Its turn has not come yet; what is to end ends first.
+    bool subscribe_due = false;
+    bool unsubscribe_due = false;
   };
   [[nodiscard]] std::span<const Instrument> instruments() const noexcept { return instruments_; }
   [[nodiscard]] BookIndex find(std::string_view symbol) const noexcept {
@@ -139,10 +152,16 @@ class KrakenSession : public Adapter {
     bool open = false;
     bool online = true;  // the venue's system status
     bool subscribing = false;
-    unsigned channel = 0;          // of the batch that begins at subscribe_from
-    BookIndex subscribe_from = 0;  // first instrument whose subscriptions are not sent yet
+    bool terms_due = false;  // somebody was added whose exponents are not known
+    // Whose subscriptions are begun or ended now, channel by channel.
+    std::array<BookIndex, kraken_symbols_a_message> batch{};
+    std::size_t batch_size = 0;
+    bool batch_subscribes = true;
+    unsigned channel = 0;       // of the batch, which is next
+    std::uint32_t members = 0;  // instruments that are not removed
     std::int64_t heard_ns = 0;
     std::int64_t next_send_ns = 0;
+    std::int64_t next_terms_ns = 0;
   };
 
   // Whose entry it is; no_symbol: unknown, or damaged and dealt with.
@@ -157,7 +176,12 @@ class KrakenSession : public Adapter {
   [[nodiscard]] InstrumentTerms snapshot_terms(BookIndex index,
                                                const KrakenBook& book) const noexcept;
   [[nodiscard]] bool wants(KrakenChannel channel) const noexcept;
+  void append(KrakenInstrument given);
+  [[nodiscard]] ConnectionIndex connection_with_room() noexcept;
+  void join(BookIndex index, Now now) noexcept;
+  [[nodiscard]] bool gather(ConnectionIndex connection, bool subscribe) noexcept;
   void send_subscriptions(ConnectionIndex connection, Now now) noexcept;
+  void send_terms_question(ConnectionIndex connection, Now now) noexcept;
 
   KrakenConfig config_;
   RecordWriter& records_;

@@ -7,14 +7,16 @@ namespace ringside::collector {
 namespace {
 
 // Exponents that are not given are learned from the first snapshot; until then all numbers fit.
+void give_provisional_exponents(KrakenInstrument& instrument) {
+  if (instrument.exponents_known) return;
+  instrument.exponents_known = true;
+  instrument.exponents_provisional = true;
+  instrument.price_exponent = kraken_v1_price_exponent;
+  instrument.quantity_exponent = kraken_v1_quantity_exponent;
+}
+
 KrakenConfig with_provisional_exponents(KrakenConfig config) {
-  for (auto& instrument : config.instruments) {
-    if (instrument.exponents_known) continue;
-    instrument.exponents_known = true;
-    instrument.exponents_provisional = true;
-    instrument.price_exponent = kraken_v1_price_exponent;
-    instrument.quantity_exponent = kraken_v1_quantity_exponent;
-  }
+  for (auto& instrument : config.instruments) give_provisional_exponents(instrument);
   return config;
 }
 
@@ -24,7 +26,9 @@ bool is_book(std::string_view channel) { return channel.starts_with("book"); }
 
 KrakenV1Adapter::KrakenV1Adapter(KrakenConfig config, RecordWriter& records, AdapterHost& host)
     : KrakenSession(with_provisional_exponents(std::move(config)), records, host),
-      channel_ids_(instruments().size()) {}
+      channel_ids_(instruments().size()) {
+  channel_ids_.reserve(std::max(this->config().instruments_max, instruments().size()));
+}
 
 void KrakenV1Adapter::on_message(ConnectionIndex connection, std::string_view padded,
                                  Now now) noexcept {
@@ -126,6 +130,13 @@ bool KrakenV1Adapter::agrees(KrakenChannel channel, std::string_view symbol, Now
 }
 
 bool KrakenV1Adapter::begin_connection(ConnectionIndex) noexcept { return true; }
+
+void KrakenV1Adapter::ask_for_terms(ConnectionIndex) noexcept {}  // its first snapshot tells
+
+void KrakenV1Adapter::prepare(KrakenInstrument& instrument) noexcept {
+  give_provisional_exponents(instrument);
+  channel_ids_.emplace_back();
+}
 
 void KrakenV1Adapter::write_question(std::string& text, const Question& question) noexcept {
   static constexpr std::array<std::string_view, kraken_channels> names{"book", "trade", "spread"};

@@ -35,6 +35,8 @@ class KrakenV1Adapter final : public KrakenSession {
  private:
   void write_question(std::string& text, const Question& question) noexcept override;
   bool begin_connection(ConnectionIndex connection) noexcept override;
+  void ask_for_terms(ConnectionIndex connection) noexcept override;
+  void prepare(KrakenInstrument& instrument) noexcept override;
 
   void take(ConnectionIndex connection, Now now) noexcept;
   void take_answer(const KrakenV1Answer& answer, Now now) noexcept;

@@ -21,6 +21,7 @@ std::unique_ptr<Adapter> make_kraken(AdapterContext context) {
     given.record = instrument.record;
     config.instruments.push_back(std::move(given));
   }
+  config.instruments_max = context.instruments_max;
   const auto& venue = context.venue;
   config.trades = venue.channels.trade;
   config.books = venue.channels.book;
@@ -46,6 +47,7 @@ std::unique_ptr<Adapter> make_binance(AdapterContext context, BinanceMarket mark
     given.record = instrument.record;
     config.instruments.push_back(std::move(given));
   }
+  config.instruments_max = context.instruments_max;
   config.trades = venue.channels.trade;
   config.books = venue.channels.book;
   config.bbos = venue.channels.bbo;

@@ -12,16 +12,10 @@
 
 namespace ringside::collector {
 
-// An instrument as the registry and the record writer know it, in the order of the configuration.
-struct VenueInstrument {
-  std::string symbol;
-  InstrumentId id;
-  InstrumentIndex record = 0;
-};
-
 struct AdapterContext {
   const VenueConfig& venue;
-  std::vector<VenueInstrument> instruments;
+  std::vector<VenueInstrument> instruments;  // in the order of the configuration
+  std::size_t instruments_max = 0;           // that there will ever be; 0: those given
   std::uint32_t generation = 1;
   std::uint64_t seed = 0;
   RecordWriter& records;

@@ -55,6 +55,7 @@ struct VenueSessionOptions {
   std::vector<VenueInstrument> instruments;
   std::uint32_t generation = 1;
   std::uint64_t seed = 0;
+  std::size_t instruments_max = 0;  // that there will ever be; 0: those given
 };
 
 template <typename Net>
@@ -71,6 +72,11 @@ class BasicVenueSession final : public AdapterHost {
   // The closing handshake on every connection; done() when all are closed.
   void stop() noexcept;
   [[nodiscard]] bool done() const noexcept;
+
+  // As the adapter's; a connection that it wants more is opened. That allocates, as connecting
+  // does.
+  [[nodiscard]] bool add(VenueInstrument instrument) noexcept;
+  void remove(InstrumentId instrument) noexcept;
 
   [[nodiscard]] Adapter& adapter() noexcept { return *adapter_; }
   [[nodiscard]] const std::string& venue() const noexcept { return venue_.name; }
@@ -109,6 +115,7 @@ class BasicVenueSession final : public AdapterHost {
                        std::string_view detail) noexcept;
   static void on_retry(void* context) noexcept;
   static void on_answer(void* context, const RestAnswer& answer) noexcept;
+  void add_connections();
   void add_connection(ConnectionIndex index, std::uint64_t seed);
   [[nodiscard]] Now now(Ticks ticks) const noexcept { return {ticks, loop_.steady_ns()}; }
 
@@ -120,6 +127,7 @@ class BasicVenueSession final : public AdapterHost {
   std::unique_ptr<Adapter> adapter_;
   std::vector<std::unique_ptr<Connection>> connections_;
   ConnectionCounters counters_;
+  std::uint64_t seed_ = 0;
   bool rest_failing_ = false;  // the newest request got no answer
   bool stopping_ = false;
 };
@@ -145,10 +153,10 @@ BasicVenueSession<Net>::BasicVenueSession(typename Net::Loop& loop, Options opti
     rest.stream = stream_options(venue_);
     rest_ = std::make_unique<BasicRestLine<Net>>(loop_, rest, on_answer, this);
   }
-  adapter_ = make_adapter(
-      {venue_, std::move(options.instruments), options.generation, options.seed, records, *this});
-  for (ConnectionIndex i = 0; i < adapter_->connection_count(); ++i)
-    add_connection(i, options.seed + i + 1);
+  adapter_ = make_adapter({venue_, std::move(options.instruments), options.instruments_max,
+                           options.generation, options.seed, records, *this});
+  seed_ = options.seed;
+  add_connections();
 }
 
 template <typename Net>
@@ -156,6 +164,29 @@ BasicVenueSession<Net>::~BasicVenueSession() {
   for (auto& connection : connections_) {
     if (connection->retry.armed()) loop_.disarm(connection->retry);
   }
+}
+
+// Those that the adapter wants and that are not there yet.
+template <typename Net>
+void BasicVenueSession<Net>::add_connections() {
+  for (auto i = static_cast<ConnectionIndex>(connections_.size()); i < adapter_->connection_count();
+       ++i) {
+    add_connection(i, seed_ + i + 1);
+  }
+}
+
+template <typename Net>
+bool BasicVenueSession<Net>::add(VenueInstrument instrument) noexcept {
+  const auto known = connections_.size();
+  if (!adapter_->add(std::move(instrument), now(loop_.now()))) return false;
+  add_connections();
+  for (auto i = known; i < connections_.size(); ++i) connections_[i]->client->connect();
+  return true;
+}
+
+template <typename Net>
+void BasicVenueSession<Net>::remove(InstrumentId instrument) noexcept {
+  adapter_->remove(instrument, now(loop_.now()));
 }
 
 template <typename Net>
