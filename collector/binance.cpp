@@ -15,43 +15,37 @@ std::vector<std::string> symbols_of(const std::vector<BinanceInstrument>& instru
 }
 
 // Instruments whose exponents are asked for, by request. Few: each on its own, so that one unknown
-// symbol does not spoil the answer for the others. The futures answer for all at once.
+// symbol does not spoil the answer for the others. Many: all that the venue has, at once, for the
+// same reason, and for the weight of one. The futures know no other way.
 std::vector<std::vector<SymbolIndex>> info_chunks_of(const BinanceConfig& config) {
   std::vector<SymbolIndex> unknown;
   for (SymbolIndex i = 0; i < config.instruments.size(); ++i) {
     if (!config.instruments[i].exponents_known) unknown.push_back(i);
   }
-  const bool all_at_once = rule_of(config.market) == BinanceRule::Futures;
-  const std::size_t share = all_at_once            ? std::max<std::size_t>(unknown.size(), 1)
-                            : unknown.size() <= 16 ? 1
-                                                   : binance_symbols_a_request;
+  const bool singly =
+      rule_of(config.market) == BinanceRule::Spot && unknown.size() <= binance_symbols_asked_singly;
   std::vector<std::vector<SymbolIndex>> chunks;
-  for (std::size_t first = 0; first < unknown.size(); first += share) {
-    const auto last = std::min(first + share, unknown.size());
-    chunks.emplace_back(unknown.begin() + static_cast<std::ptrdiff_t>(first),
-                        unknown.begin() + static_cast<std::ptrdiff_t>(last));
+  if (singly) {
+    for (const auto index : unknown) chunks.push_back({index});
+  } else if (!unknown.empty()) {
+    chunks.push_back(std::move(unknown));
   }
   chunks.emplace_back();  // of those who will be added
   return chunks;
 }
 
-// The venue's weight of a depth request. Spot: rest-api.md of 2026; futures: USD-M "Order Book";
-// binance.us still counts by the scale that spot had until 2023.
-std::uint32_t depth_weight(BinanceMarket market, std::uint32_t limit) {
+std::string_view name_of(BinanceMarket market) {
   switch (market) {
     case BinanceMarket::Spot:
-      return limit <= 100 ? 5 : limit <= 500 ? 25 : limit <= 1000 ? 50 : 250;
+      return "binance";
     case BinanceMarket::SpotUs:
-      return limit <= 100 ? 1 : limit <= 500 ? 5 : limit <= 1000 ? 10 : 50;
+      return "binance-us";
     case BinanceMarket::UsdMargined:
+      return "binance-usdm";
     case BinanceMarket::CoinMargined:
-      return limit <= 50 ? 2 : limit <= 100 ? 5 : limit <= 500 ? 10 : 20;
+      return "binance-coinm";
   }
-  return 250;
-}
-
-std::uint32_t info_weight(BinanceMarket market) {
-  return market == BinanceMarket::Spot ? 20 : market == BinanceMarket::SpotUs ? 10 : 1;
+  return {};
 }
 
 DepthSequencer sequencer_of(BinanceMarket market) {
@@ -69,8 +63,7 @@ BinanceStreamsConfig streams_config(const BinanceConfig& config) {
   streams.layout = config.layout;
   streams.subscribe_by_message = config.subscribe_by_message;
   streams.instruments_per_connection = config.instruments_per_connection;
-  streams.streams_max = rule_of(config.market) == BinanceRule::Spot ? binance_spot_streams_max
-                                                                    : binance_futures_streams_max;
+  streams.streams_max = config.streams_max;
   return streams;
 }
 
@@ -79,29 +72,21 @@ BinanceStreamsConfig streams_config(const BinanceConfig& config) {
 BinanceConfig BinanceConfig::for_market(BinanceMarket market) {
   BinanceConfig config;
   config.market = market;
-  // Of the venue's weight a minute, 60 % steadily and 30 % at once: never more than 90 % of it in
-  // any minute, as the address may have other users.
-  std::uint32_t weight = 2400;
-  switch (market) {
-    case BinanceMarket::Spot:
-      weight = 6000;
-      config.snapshot_limit = 5000;
-      break;
-    case BinanceMarket::SpotUs:
-      weight = 1200;
-      config.snapshot_limit = 5000;
-      break;
-    case BinanceMarket::UsdMargined:
-      config.layout = BinanceLayout::PublicAndMarket;
-      config.trade_kind = BinanceTrades::Aggregated;
-      break;
-    case BinanceMarket::CoinMargined:
-      config.trade_kind = BinanceTrades::Aggregated;
-      break;
-  }
-  config.rest.weight_per_minute = weight * 6 / 10;
-  config.rest.weight_burst = weight * 3 / 10;
+  if (market == BinanceMarket::UsdMargined) config.layout = BinanceLayout::PublicAndMarket;
+  if (rule_of(market) == BinanceRule::Futures) config.trade_kind = BinanceTrades::Aggregated;
+  VenueConfig venue;
+  venue.name = name_of(market);
+  config.take_limits(limits_of(venue), 0);
   return config;
+}
+
+void BinanceConfig::take_limits(const VenueLimits& limits, std::uint32_t levels) {
+  streams_max = limits.streams_a_connection;
+  messages = limits.messages;
+  snapshot_limit = levels == 0 ? limits.depth_default : levels;
+  snapshot_weight = limits.depth_weight(snapshot_limit);
+  info_weight = limits.info_weight;
+  rest.weight = limits.rest_weight;
 }
 
 BinanceConfig BinanceConfig::for_capture(BinanceMarket market, const BinanceFirstPass& pass) {
@@ -118,8 +103,8 @@ BinanceConfig BinanceConfig::for_capture(BinanceMarket market, const BinanceFirs
   }
   // Nobody is asked: there is no limit to keep.
   config.rest.in_flight_max = rest_in_flight_max;
-  config.rest.weight_per_minute = 1'000'000'000;
-  config.rest.weight_burst = 1'000'000'000;
+  config.rest.weight = {};
+  config.acknowledges = false;
   config.rest.deadline_ns = std::numeric_limits<std::int64_t>::max();
   return config;
 }
@@ -133,8 +118,7 @@ BinanceAdapter::BinanceAdapter(BinanceConfig config, RecordWriter& records, Adap
       info_chunks_(info_chunks_of(config_)),
       streams_(streams_config(config_)),
       terms_share_(binance_symbols_a_request),
-      rest_(config_.rest, std::vector(info_chunks_.size(), info_weight(config_.market)),
-            config_.seed) {
+      rest_(config_.rest, std::vector(info_chunks_.size(), config_.info_weight), config_.seed) {
   const auto capacity = std::max(config_.instruments_max, config_.instruments.size());
   instruments_.reserve(capacity);
   rest_.reserve(info_chunks_.size() + capacity);
@@ -148,8 +132,8 @@ BinanceAdapter::BinanceAdapter(BinanceConfig config, RecordWriter& records, Adap
     append(given);
   }
   for (auto& streams : plan_streams(streams_, config_.instruments)) {
-    Connection connection;
-    connection.due_ns.resize(streams.batches.size());
+    Connection connection(config_.messages);
+    connection.asked.resize(streams.batches.size());
     connection.changing.reserve(binance_streams_a_message);
     connection.streams = std::move(streams);
     if (!connection.streams.begins) {  // it follows the one that it goes with
@@ -170,7 +154,7 @@ BinanceAdapter::BinanceAdapter(BinanceConfig config, RecordWriter& records, Adap
 // Its symbol is in the table already.
 void BinanceAdapter::append(BinanceInstrument given) {
   instruments_.emplace_back(std::move(given), DepthJoin(sequencer_of(config_.market)));
-  instruments_.back().task = rest_.add_task(depth_weight(config_.market, config_.snapshot_limit));
+  instruments_.back().task = rest_.add_task(config_.snapshot_weight);
 }
 
 InstrumentTerms BinanceAdapter::terms(SymbolIndex index) const noexcept {
@@ -199,7 +183,7 @@ void BinanceAdapter::take(ConnectionIndex connection, const BinanceMessage& mess
       return counters_.add(Count::UnknownMessage);
     case BinanceEvent::Acknowledged:
     case BinanceEvent::Refused:
-      return take_answer(message, now);
+      return take_answer(connection, message, now);
     case BinanceEvent::Shutdown:
       counters_.add(Count::PlannedReconnects);
       return host_.reconnect(connection);

@@ -10,6 +10,10 @@
 // message that cannot be used, whatever its kind, costs its instrument the book: what it said is
 // lost. A missing trade is counted by its id, and costs nothing.
 //
+// A snapshot is asked for once the venue has acknowledged the depth stream that it must meet, and
+// requests keep the venue's weight (binance_rest.hpp): metadata first, then books that were live on
+// this connection and have not been lost a moment ago, then the others in the order of asking.
+//
 // Instruments that are added while it runs are subscribed by message, over the first connection
 // with room, and so are those that are removed unsubscribed (binance_changes.cpp): each instrument
 // has, on each of its connections, streams or not, and wants them or not; where these differ, a
@@ -35,11 +39,12 @@
 #include "collector/binance_symbols.hpp"
 #include "collector/binance_trades.hpp"
 #include "collector/counters.hpp"
+#include "collector/pacer.hpp"
 #include "collector/record_writer.hpp"
+#include "collector/venue_limits.hpp"
 
 namespace ringside::collector {
 
-inline constexpr std::int64_t binance_send_period_ns = 250'000'000;  // 5 messages a second allowed
 inline constexpr std::int64_t binance_answer_within_ns = 10'000'000'000;
 inline constexpr std::int64_t binance_refused_retry_ns = 300'000'000'000;
 inline constexpr std::int64_t binance_silence_ns = 60'000'000'000;
@@ -47,7 +52,8 @@ inline constexpr std::int64_t binance_settled_ns = 60'000'000'000;  // live so l
 inline constexpr std::int64_t binance_look_period_ns = 100'000'000;
 inline constexpr unsigned binance_resync_attempts_max = 8;
 inline constexpr unsigned binance_tickers_old_max = 8;  // in a row; then the newest id was damaged
-inline constexpr std::size_t binance_symbols_a_request = 40;
+inline constexpr std::size_t binance_symbols_a_request = 40;     // of those who are added
+inline constexpr std::size_t binance_symbols_asked_singly = 16;  // more: the whole exchangeInfo
 inline constexpr std::uint64_t binance_change_id_first = 1'000'000'000;  // above the plan's
 
 class BinanceFirstPass;
@@ -63,15 +69,23 @@ struct BinanceConfig {
   std::string depth_stream = "depth@100ms";
   BinanceLayout layout = BinanceLayout::OneStream;
   bool subscribe_by_message = false;
+  bool acknowledges =
+      true;  // false, of a capture: nobody does, and every stream runs from the start
   std::uint32_t instruments_per_connection = 0;  // 0: the venue's limit
+  std::uint32_t streams_max = 1024;              // of a connection
+  PaceLimit messages{};                          // over one connection
   std::uint32_t snapshot_limit = 1000;           // levels a side asked for
+  std::uint32_t snapshot_weight = 1;             // of such a request
+  std::uint32_t info_weight = 1;                 // of exchangeInfo
   RestLimits rest;
   std::uint32_t generation = 1;  // high part of the epochs
   std::int64_t silence_ns = binance_silence_ns;
   std::uint64_t seed = 0;  // of the backoff's jitter
 
-  // What the venue of this market documents: trades, layout, snapshot depth, request weights.
+  // What the venue of this market documents: trades, layout, snapshot depth, limits.
   static BinanceConfig for_market(BinanceMarket market);
+  // How many levels a snapshot is asked for, and how fast. `levels`: 0 for the venue's default.
+  void take_limits(const VenueLimits& limits, std::uint32_t levels);
   // For a capture: symbols, exponents and kind of trades as found; one connection, no REST limits.
   // The instruments' id and record are left for the caller to fill in.
   static BinanceConfig for_capture(BinanceMarket market, const BinanceFirstPass& pass);
@@ -131,6 +145,8 @@ class BinanceAdapter final : public Adapter {
     RestSchedule::Task task = 0;  // its depth request
     Place home;                   // whose opening begins it, and whose end ends its book
     Place trades;                 // of a layout with two connections
+    bool streams = false;         // the venue has acknowledged its depth stream
+    bool was_live = false;        // on this connection
     bool removed = false;
     bool terms_due = false;  // added, and its exponents are not known
     std::int64_t terms_not_before_ns = 0;
@@ -149,8 +165,15 @@ class BinanceAdapter final : public Adapter {
     unsigned tickers_old = 0;
     BinanceCounts counts;
   };
+  struct Asked {              // of each batch
+    std::int64_t due_ns = 0;  // when to send it (again); never: acknowledged
+    bool unanswered = false;  // counts with the pacer
+  };
   struct Connection {
+    explicit Connection(PaceLimit limit) : messages(limit) {}
     BinanceStreams streams;
+    Pacer messages;
+    bool paced = false;                      // something waits for the pacer
     ConnectionIndex trades = no_connection;  // that goes with it
     std::uint32_t members = 0;               // instruments at home here that are not removed
     bool changes_due = false;
@@ -161,9 +184,7 @@ class BinanceAdapter final : public Adapter {
     std::size_t changes_most = binance_streams_a_message;  // instruments a message
     bool open = false;
     std::int64_t heard_ns = 0;
-    std::int64_t next_send_ns = 0;
-    std::vector<std::int64_t>
-        due_ns;  // of each batch: when to send it (again); never: acknowledged
+    std::vector<Asked> asked;
   };
 
   // binance.cpp: messages
@@ -184,6 +205,7 @@ class BinanceAdapter final : public Adapter {
   void take_snapshot(SymbolIndex index, std::string_view padded, Now now) noexcept;
   void take_exchange_info(std::size_t chunk, int status, std::string_view padded, Now now) noexcept;
   void request_due(Now now) noexcept;
+  [[nodiscard]] bool asks_all(std::size_t chunk) const noexcept;
   void name_target(RestSchedule::Task task) noexcept;
   void state(const Instrument& instrument, State state, Cause cause, Now now) noexcept;
 
@@ -200,8 +222,10 @@ class BinanceAdapter final : public Adapter {
   void take_terms_answer(int status, bool refused, Now now) noexcept;
 
   // binance_connections.cpp
+  [[nodiscard]] bool may_send(Connection& connection, Now now) noexcept;
   void send_batches(ConnectionIndex connection, Now now) noexcept;
-  void take_answer(const BinanceMessage& message, Now now) noexcept;
+  void streams_now(SymbolIndex index, Now now) noexcept;
+  void take_answer(ConnectionIndex connection, const BinanceMessage& message, Now now) noexcept;
   void watch_silence(ConnectionIndex connection, Now now) noexcept;
 
   void append(BinanceInstrument given);

@@ -89,6 +89,7 @@ bool BinanceAdapter::publish(SymbolIndex index, const DepthSnapshot& snapshot, N
   records_.write_snapshot(instrument.given.record, instrument.epoch, {snapshot.bids, snapshot.asks},
                           {snapshot.last_update_id, flag_reference_sequence}, origin);
   instrument.live = true;
+  instrument.was_live = true;
   instrument.failed = false;
   instrument.live_since_ns = now.steady_ns;
   ++instrument.counts.snapshots;
@@ -109,7 +110,8 @@ void BinanceAdapter::lose(SymbolIndex index, Cause cause, Now now) noexcept {
 void BinanceAdapter::want_snapshot(SymbolIndex index, Now now) noexcept {
   auto& instrument = instruments_[index];
   counters_.add(Count::Resyncs);
-  rest_.want(instrument.task, now.steady_ns);
+  using Turn = RestSchedule::Turn;
+  rest_.want(instrument.task, now.steady_ns, instrument.was_live ? Turn::First : Turn::InOrder);
   if (++instrument.attempts <= binance_resync_attempts_max || instrument.failed) return;
   instrument.failed = true;
   counters_.add(Count::ResyncLimits);
@@ -121,6 +123,7 @@ void BinanceAdapter::begin(SymbolIndex index, Cause cause, Now now) noexcept {
   auto& instrument = instruments_[index];
   instrument.open = true;
   instrument.live = false;
+  instrument.was_live = false;
   instrument.attempts = 0;
   instrument.failed = false;
   instrument.join.restart();
@@ -132,7 +135,7 @@ void BinanceAdapter::begin(SymbolIndex index, Cause cause, Now now) noexcept {
   records_.write_terms(instrument.given.record, instrument.epoch, terms(index),
                        {now.ticks, {}, false});
   state(instrument, State::Syncing, cause, now);
-  if (config_.books) rest_.want(instrument.task, now.steady_ns);
+  if (config_.books && instrument.streams) rest_.want(instrument.task, now.steady_ns);
 }
 
 // The venue has made its tick or step smaller: the next epoch has finer units. Or so it seems: the
@@ -179,7 +182,7 @@ void BinanceAdapter::name_target(RestSchedule::Task task) noexcept {
     return append_number(target_, config_.snapshot_limit);
   }
   target_ += "exchangeInfo";
-  if (rule_of(config_.market) == BinanceRule::Futures) return;
+  if (asks_all(task)) return;
   const auto& chunk = info_chunks_[task];
   if (chunk.size() == 1) {
     target_ += "?symbol=";
@@ -196,13 +199,20 @@ void BinanceAdapter::name_target(RestSchedule::Task task) noexcept {
   target_ += "%5D";
 }
 
+// The request of this chunk names no symbol.
+bool BinanceAdapter::asks_all(std::size_t chunk) const noexcept {
+  const bool planned = chunk + 1 < info_chunks_.size();
+  return rule_of(config_.market) == BinanceRule::Futures ||
+         (planned && info_chunks_[chunk].size() > 1);
+}
+
 void BinanceAdapter::request_due(Now now) noexcept {
   while (const auto task = rest_.overdue(now.steady_ns)) {
     counters_.add(Count::SnapshotTimeouts);
     if (*task >= info_chunks_.size()) {
       want_snapshot(static_cast<SymbolIndex>(*task - info_chunks_.size()), now);
     } else {
-      rest_.want(*task, now.steady_ns);
+      rest_.want(*task, now.steady_ns, RestSchedule::Turn::First);
     }
   }
   while (const auto due = rest_.next(now.steady_ns)) {
@@ -213,12 +223,13 @@ void BinanceAdapter::request_due(Now now) noexcept {
     }
     counters_.add(Count::RequestsSent);
   }
+  counters_.add(Count::RequestsPaced, rest_.take_paced());
 }
 
 void BinanceAdapter::on_response(std::uint32_t request_id, const RestReply& reply,
                                  Now now) noexcept {
   const int status = reply.status;
-  const auto answer = rest_.answered(request_id);
+  const auto answer = rest_.answered(request_id, now.steady_ns);
   if (status == status_too_fast || status == status_banned) {
     counters_.add(Count::RequestsRefused);
     rest_.throttled(now.steady_ns, reply.retry_after_ns);
@@ -295,7 +306,12 @@ void BinanceAdapter::take_exchange_info(std::size_t chunk, int status, std::stri
     }
     begin_if_ready(index, now);
   }
-  if (missing) rest_.want(task, now.steady_ns);
+  if (!missing) return;
+  rest_.want(task, now.steady_ns, RestSchedule::Turn::First);
+  // A whole listing without it is large, and the next one will hardly have it.
+  if (status == status_ok && asks_all(chunk)) {
+    rest_.postpone(task, now.steady_ns + binance_refused_retry_ns);
+  }
 }
 
 }  // namespace ringside::collector

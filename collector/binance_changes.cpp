@@ -1,5 +1,6 @@
 // BinanceAdapter: instruments that are added and removed while it runs.
 #include <algorithm>
+#include <utility>
 
 #include "collector/binance.hpp"
 
@@ -38,7 +39,7 @@ ConnectionIndex BinanceAdapter::connection_with_room() noexcept {
   const bool split = config_.layout == BinanceLayout::PublicAndMarket;
   const bool books = config_.books || config_.bbos;
   const auto add = [&](bool carries_books, bool carries_trades, bool begins) {
-    Connection connection;
+    Connection connection(config_.messages);
     connection.streams.path = path_of(config_.layout, carries_books);
     connection.streams.carries_books = carries_books;
     connection.streams.carries_trades = carries_trades;
@@ -152,20 +153,21 @@ bool BinanceAdapter::gather(ConnectionIndex index, bool subscribe, Now now) noex
 
 void BinanceAdapter::send_changes(ConnectionIndex index, Now now) noexcept {
   auto& connection = connections_[index];
-  if (!connection.changes_due || connection.next_send_ns > now.steady_ns) return;
+  if (!connection.changes_due) return;
   if (connection.change_id != 0 && now.steady_ns < connection.change_until_ns) return;
   // What the batches bring must have been asked for before any of it is ended.
-  for (const auto due : connection.due_ns) {
-    if (due <= now.steady_ns) return;
+  for (const auto& asked : connection.asked) {
+    if (asked.due_ns <= now.steady_ns) return;
   }
-  connection.change_id = 0;
-  connection.next_send_ns = now.steady_ns + binance_send_period_ns;
+  if (std::exchange(connection.change_id, 0) != 0) connection.messages.end(1, now.steady_ns);
+  if (!may_send(connection, now)) return;
   connection.change_subscribes = !gather(index, false, now);
   if (connection.change_subscribes && !gather(index, true, now)) return;
   connection.changes_due = true;
   connection.change_id = ++last_change_id_;
   connection.change_until_ns = now.steady_ns + binance_answer_within_ns;
   text_.append(R"(],"id":)").append(std::to_string(connection.change_id)).append("}");
+  connection.messages.begin(1);
   if (!host_.send(index, text_)) counters_.add(Count::SendQueueFull);
 }
 
@@ -178,6 +180,7 @@ bool BinanceAdapter::take_change_answer(std::uint64_t id, bool refused, Now now)
   if (found == connections_.end()) return false;
   const auto index = static_cast<ConnectionIndex>(found - connections_.begin());
   found->change_id = 0;
+  found->messages.end(1, now.steady_ns);
   const bool alone = found->changing.size() == 1;
   if (refused && !alone) {
     found->changes_most = found->changing.size() / 2;
@@ -193,6 +196,7 @@ bool BinanceAdapter::take_change_answer(std::uint64_t id, bool refused, Now now)
     }
     // That there was nothing to end is as good as having ended it.
     place_of(instrument, index)->has = found->change_subscribes;
+    if (found->streams.begins) instrument.streams = found->change_subscribes;
     begin_if_ready(each, now);
   }
   return true;
@@ -215,7 +219,7 @@ void BinanceAdapter::ask_for_terms(Now now) noexcept {
     if (!instrument.terms_due || instrument.terms_not_before_ns > now.steady_ns) continue;
     chunk.push_back(i);  // within the capacity reserved
   }
-  if (!chunk.empty()) rest_.want(task, now.steady_ns);
+  if (!chunk.empty()) rest_.want(task, now.steady_ns, RestSchedule::Turn::First);
 }
 
 // `refused`: because of a symbol. What could be read has been learned.

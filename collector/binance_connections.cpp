@@ -1,5 +1,7 @@
 // BinanceAdapter: connections, subscriptions, and what is looked at by time.
+#include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "collector/binance.hpp"
 
@@ -22,13 +24,17 @@ void BinanceAdapter::on_open(ConnectionIndex index, Now now) noexcept {
   auto& connection = connections_[index];
   connection.open = true;
   connection.heard_ns = now.steady_ns;
-  connection.next_send_ns = now.steady_ns;
-  for (auto& due : connection.due_ns) due = now.steady_ns;
+  connection.paced = false;
+  connection.messages = Pacer(config_.messages);
+  for (auto& asked : connection.asked) asked = {now.steady_ns, false};
   reopened(index);
   if (!connection.streams.begins) return send_batches(index, now);
   for (SymbolIndex i = 0; i < instruments_.size(); ++i) {
-    const auto& instrument = instruments_[i];
-    if (instrument.home.connection != index || instrument.removed) continue;
+    auto& instrument = instruments_[i];
+    if (instrument.home.connection != index) continue;
+    instrument.streams =
+        instrument.home.planned && (connection.streams.batches.empty() || !config_.acknowledges);
+    if (instrument.removed) continue;
     if (instrument.home.has && symbols_.units(i).known) {
       begin(i, Cause::Starting, now);
     } else {
@@ -39,7 +45,9 @@ void BinanceAdapter::on_open(ConnectionIndex index, Now now) noexcept {
   for (std::size_t chunk = 0; chunk + 1 < info_chunks_.size(); ++chunk) {
     const auto task = static_cast<RestSchedule::Task>(chunk);
     const bool known = symbols_.units(info_chunks_[chunk].front()).known;
-    if (!known && !rest_.waiting(task) && !rest_.in_flight(task)) rest_.want(task, now.steady_ns);
+    if (!known && !rest_.waiting(task) && !rest_.in_flight(task)) {
+      rest_.want(task, now.steady_ns, RestSchedule::Turn::First);
+    }
   }
   send_batches(index, now);
   request_due(now);
@@ -53,40 +61,63 @@ void BinanceAdapter::on_close(ConnectionIndex index, Now now) noexcept {
     if (instrument.home.connection != index || instrument.removed) continue;
     rest_.cancel(instrument.task);
     instrument.join.restart();
+    instrument.streams = false;
     instrument.open = false;
     instrument.live = false;
     state(instrument, State::Disconnected, Cause::SocketClosed, now);
   }
 }
 
+// False: later. Each wait counts once, however long.
+bool BinanceAdapter::may_send(Connection& connection, Now now) noexcept {
+  const bool fits = connection.messages.fits(1, now.steady_ns);
+  if (!fits && !connection.paced) counters_.add(Count::MessagesPaced);
+  connection.paced = !fits;
+  return fits;
+}
+
 void BinanceAdapter::send_batches(ConnectionIndex index, Now now) noexcept {
   auto& connection = connections_[index];
-  for (std::size_t i = 0; i < connection.due_ns.size(); ++i) {
-    if (connection.due_ns[i] > now.steady_ns) continue;
-    if (connection.next_send_ns > now.steady_ns) return;
+  for (std::size_t i = 0; i < connection.asked.size(); ++i) {
+    auto& asked = connection.asked[i];
+    if (asked.due_ns > now.steady_ns) continue;
+    if (std::exchange(asked.unanswered, false)) connection.messages.end(1, now.steady_ns);
+    if (!may_send(connection, now)) return;
+    connection.messages.begin(1);
+    asked = {now.steady_ns + binance_answer_within_ns, true};
     if (!host_.send(index, connection.streams.batches[i].text)) {
       counters_.add(Count::SendQueueFull);
     }
-    connection.due_ns[i] = now.steady_ns + binance_answer_within_ns;
-    connection.next_send_ns = now.steady_ns + binance_send_period_ns;
   }
 }
 
-void BinanceAdapter::take_answer(const BinanceMessage& message, Now now) noexcept {
+// The depth stream runs: a snapshot can meet it.
+void BinanceAdapter::streams_now(SymbolIndex index, Now now) noexcept {
+  auto& instrument = instruments_[index];
+  if (std::exchange(instrument.streams, true) || !instrument.open || !config_.books) return;
+  rest_.want(instrument.task, now.steady_ns);
+}
+
+void BinanceAdapter::take_answer(ConnectionIndex index, const BinanceMessage& message,
+                                 Now now) noexcept {
   const bool refused = message.event == BinanceEvent::Refused;
   counters_.add(refused ? Count::SubscriptionsRefused : Count::Acknowledgements);
   if (take_change_answer(message.request_id, refused, now)) return;
-  for (auto& connection : connections_) {
-    for (std::size_t i = 0; i < connection.due_ns.size(); ++i) {
-      const auto& batch = connection.streams.batches[i];
-      if (batch.id != message.request_id) continue;
-      connection.due_ns[i] = refused ? now.steady_ns + binance_refused_retry_ns : never_ns;
-      if (!refused) return;
-      for (auto each = batch.first; each < batch.first + batch.count; ++each) {
-        if (instruments_[each].removed) continue;
-        state(instruments_[each], State::Failed, Cause::SubscriptionRefused, now);
-      }
-      return;
+  auto& connection = connections_[index];
+  const auto& batches = connection.streams.batches;
+  const auto batch = std::find_if(batches.begin(), batches.end(), [&](const BinanceBatch& each) {
+    return each.id == message.request_id;
+  });
+  if (batch == batches.end()) return;
+  auto& asked = connection.asked[static_cast<std::size_t>(batch - batches.begin())];
+  if (std::exchange(asked.unanswered, false)) connection.messages.end(1, now.steady_ns);
+  asked.due_ns = refused ? now.steady_ns + binance_refused_retry_ns : never_ns;
+  for (auto each = batch->first; each < batch->first + batch->count; ++each) {
+    if (instruments_[each].removed) continue;
+    if (refused) {
+      state(instruments_[each], State::Failed, Cause::SubscriptionRefused, now);
+    } else if (connection.streams.begins) {
+      streams_now(each, now);
     }
   }
 }

@@ -7,7 +7,6 @@
 namespace ringside::collector {
 namespace {
 
-constexpr std::int64_t minute_ns = 60'000'000'000;
 constexpr std::uint32_t throttle_doublings_max = 4;
 
 // splitmix64: enough for spreading retries, and its state is one word.
@@ -23,23 +22,20 @@ std::uint64_t next_random(std::uint64_t& state) noexcept {
 
 RestSchedule::RestSchedule(RestLimits limits, std::vector<std::uint32_t> weights,
                            std::uint64_t seed)
-    : limits_(limits), tasks_(weights.size()), flights_(limits.in_flight_max), random_(seed) {
+    : limits_(limits), flights_(limits.in_flight_max), weight_(limits.weight), random_(seed) {
   RINGSIDE_CHECK(limits.in_flight_max >= 1 && limits.in_flight_max <= rest_in_flight_max);
-  RINGSIDE_CHECK(limits.weight_per_minute >= 1);
-  for (std::size_t i = 0; i < weights.size(); ++i) {
-    RINGSIDE_CHECK(weights[i] <= limits.weight_burst);
-    tasks_[i].weight = weights[i];
-  }
+  for (const auto weight : weights) static_cast<void>(add_task(weight));
 }
 
 RestSchedule::Task RestSchedule::add_task(std::uint32_t weight) noexcept {
-  RINGSIDE_CHECK(weight <= limits_.weight_burst);
+  RINGSIDE_CHECK(limits_.weight.most == 0 || weight <= limits_.weight.most);
+  weight_least_ = tasks_.empty() ? weight : std::min(weight_least_, weight);
   tasks_.emplace_back();
   tasks_.back().weight = weight;
   return static_cast<Task>(tasks_.size() - 1);
 }
 
-void RestSchedule::want(Task task, std::int64_t now_ns) noexcept {
+void RestSchedule::want(Task task, std::int64_t now_ns, Turn turn) noexcept {
   auto& state = tasks_[task];
   ++state.attempt;
   if (!state.wanted) {
@@ -48,8 +44,14 @@ void RestSchedule::want(Task task, std::int64_t now_ns) noexcept {
     state.wanted_at_ns = now_ns;
     state.not_before_ns = now_ns + (calm ? 0 : backoff_ns(state.wants));
     state.wanted = true;
+    state.first = turn == Turn::First && calm;
     ++wanted_count_;
   }
+}
+
+void RestSchedule::postpone(Task task, std::int64_t until_ns) noexcept {
+  auto& state = tasks_[task];
+  state.not_before_ns = std::max(state.not_before_ns, until_ns);
 }
 
 void RestSchedule::cancel(Task task) noexcept {
@@ -61,18 +63,18 @@ void RestSchedule::cancel(Task task) noexcept {
 
 std::optional<RestSchedule::Due> RestSchedule::next(std::int64_t now_ns) noexcept {
   if (wanted_count_ == 0 || now_ns < paused_until_ns_) return std::nullopt;
+  // Most looks end here while many wait: they must not walk all tasks.
+  if (paced_ && !weight_.fits(weight_least_, now_ns)) return std::nullopt;
   const auto free_flight = std::find_if(flights_.begin(), flights_.end(),
                                         [](const auto& flight) { return flight.request_id == 0; });
   if (free_flight == flights_.end()) return std::nullopt;
-  const State* due = nullptr;
-  for (const auto& state : tasks_) {
-    if (!state.wanted || state.not_before_ns > now_ns) continue;
-    if (due == nullptr || state.not_before_ns < due->not_before_ns) due = &state;
-  }
+  const State* const due = next_in_turn(now_ns);
   if (due == nullptr) return std::nullopt;
-  const auto paid_until = std::max(paid_until_ns_, now_ns) + cost_ns(due->weight);
-  if (paid_until - now_ns > cost_ns(limits_.weight_burst)) return std::nullopt;
-  paid_until_ns_ = paid_until;
+  const bool fits = weight_.fits(due->weight, now_ns);
+  if (!fits && !paced_) ++paced_count_;
+  paced_ = !fits;
+  if (!fits) return std::nullopt;
+  weight_.begin(due->weight);
   const auto task = static_cast<Task>(due - tasks_.data());
   tasks_[task].wanted = false;
   --wanted_count_;
@@ -81,17 +83,36 @@ std::optional<RestSchedule::Due> RestSchedule::next(std::int64_t now_ns) noexcep
   return Due{last_request_id_, task};
 }
 
+const RestSchedule::State* RestSchedule::next_in_turn(std::int64_t now_ns) const noexcept {
+  const State* due = nullptr;
+  for (const auto& state : tasks_) {
+    if (!state.wanted || state.not_before_ns > now_ns) continue;
+    const bool earlier =
+        due == nullptr ||
+        (state.first != due->first ? state.first : state.not_before_ns < due->not_before_ns);
+    if (earlier) due = &state;
+  }
+  return due;
+}
+
+// Its answer is here, or is waited for no longer.
+void RestSchedule::free(Flight& flight, std::int64_t now_ns) noexcept {
+  flight.request_id = 0;
+  weight_.end(tasks_[flight.task].weight, now_ns);
+}
+
 void RestSchedule::unsent(const Due& due, std::int64_t now_ns) noexcept {
-  if (const auto answer = answered(due.request_id); answer && answer->current) {
+  if (const auto answer = answered(due.request_id, now_ns); answer && answer->current) {
     want(due.task, now_ns);
   }
 }
 
-std::optional<RestSchedule::Answered> RestSchedule::answered(std::uint32_t request_id) noexcept {
+std::optional<RestSchedule::Answered> RestSchedule::answered(std::uint32_t request_id,
+                                                             std::int64_t now_ns) noexcept {
   if (request_id == 0) return std::nullopt;
   for (auto& flight : flights_) {
     if (flight.request_id != request_id) continue;
-    flight.request_id = 0;
+    free(flight, now_ns);
     return Answered{flight.task, flight.attempt == tasks_[flight.task].attempt};
   }
   return std::nullopt;
@@ -112,7 +133,7 @@ void RestSchedule::throttled(std::int64_t now_ns, std::int64_t retry_after_ns) n
 std::optional<RestSchedule::Task> RestSchedule::overdue(std::int64_t now_ns) noexcept {
   for (auto& flight : flights_) {
     if (flight.request_id == 0 || now_ns - flight.sent_ns < limits_.deadline_ns) continue;
-    flight.request_id = 0;
+    free(flight, now_ns);
     if (flight.attempt == tasks_[flight.task].attempt) return flight.task;
   }
   return std::nullopt;
@@ -134,10 +155,6 @@ std::int64_t RestSchedule::backoff_ns(std::uint32_t wants) noexcept {
   const auto ceiling = std::min(limits_.backoff_first_ns << doublings, limits_.backoff_max_ns);
   return static_cast<std::int64_t>(next_random(random_) %
                                    (static_cast<std::uint64_t>(ceiling) + 1));
-}
-
-std::int64_t RestSchedule::cost_ns(std::uint32_t weight) const noexcept {
-  return static_cast<std::int64_t>(weight) * minute_ns / limits_.weight_per_minute;
 }
 
 }  // namespace ringside::collector

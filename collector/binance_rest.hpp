@@ -6,24 +6,30 @@
 // bounded by the tasks. A task wanted again soon after it was wanted waits longer each time
 // (capped exponential, full jitter); an answer to an earlier attempt is recognised by its id.
 //
-// Invariants: requests in flight <= in_flight_max; over any time t the weight sent is at most
-// weight_burst + t * weight_per_minute.
+// Whose turn it is: those wanted First before those InOrder, each kind by the time since which they
+// may go. One that comes back without calm between is in order again, so that none that loses its
+// book over and over holds up the others.
+//
+// Invariants: requests in flight <= in_flight_max; the venue counts at most weight.most in any
+// weight.window_ns (pacer.hpp).
 // Threads: the adapter's. Fails by: enumerators and counts only; allocates at construction and in
 // reserve() only.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
+
+#include "collector/pacer.hpp"
 
 namespace ringside::collector {
 
 inline constexpr std::uint32_t rest_in_flight_max = 1024;
 
 struct RestLimits {
-  std::uint32_t in_flight_max = 8;          // 1..rest_in_flight_max
-  std::uint32_t weight_per_minute = 1'440;  // the venue's own unit; see BinanceConfig
-  std::uint32_t weight_burst = 720;         // at least the weight of the heaviest request
+  std::uint32_t in_flight_max = 8;  // 1..rest_in_flight_max
+  PaceLimit weight{};               // in the venue's own unit; see BinanceConfig
   std::int64_t backoff_first_ns = 200'000'000;
   std::int64_t backoff_max_ns = 30'000'000'000;
   std::int64_t calm_ns = 60'000'000'000;       // after so long without a want, no backoff
@@ -50,8 +56,11 @@ class RestSchedule {
   Task add_task(std::uint32_t weight) noexcept;
   void reserve(std::size_t tasks) { tasks_.reserve(tasks); }
 
+  enum class Turn : std::uint8_t { First, InOrder };
   // Puts the task in the queue, at once or after its backoff. What it has in flight is abandoned.
-  void want(Task task, std::int64_t now_ns) noexcept;
+  void want(Task task, std::int64_t now_ns, Turn turn = Turn::InOrder) noexcept;
+  // Of a task that is wanted: not before then.
+  void postpone(Task task, std::int64_t until_ns) noexcept;
   // Not wanted any more; what it has in flight is abandoned.
   void cancel(Task task) noexcept;
   // The next request that may go out now, if any; call until none.
@@ -59,12 +68,16 @@ class RestSchedule {
   // The caller could not send it (its queue is full): the task stays wanted.
   void unsent(const Due& due, std::int64_t now_ns) noexcept;
   // An answer, or the news that none will come. None: the id is not in flight (any more).
-  [[nodiscard]] std::optional<Answered> answered(std::uint32_t request_id) noexcept;
+  [[nodiscard]] std::optional<Answered> answered(std::uint32_t request_id,
+                                                 std::int64_t now_ns) noexcept;
   // The venue says we are too fast: nothing goes out for as long as it says, or, where it says
   // nothing (0), for throttled_ns, doubled each time in a row.
   void throttled(std::int64_t now_ns, std::int64_t retry_after_ns = 0) noexcept;
   // The task of a request whose deadline has passed; its place is free again. Call until none.
   [[nodiscard]] std::optional<Task> overdue(std::int64_t now_ns) noexcept;
+
+  // Times that something was due and had to wait for weight, since the last call.
+  [[nodiscard]] std::uint64_t take_paced() noexcept { return std::exchange(paced_count_, 0); }
 
   [[nodiscard]] bool waiting(Task task) const noexcept { return tasks_[task].wanted; }
   [[nodiscard]] bool in_flight(Task task) const noexcept;
@@ -76,6 +89,7 @@ class RestSchedule {
     std::uint32_t attempt = 0;  // of the newest want
     std::uint32_t wants = 0;    // in a row, without calm between them
     bool wanted = false;
+    bool first = false;  // its turn is before the others'
     std::int64_t wanted_at_ns = 0;
     std::int64_t not_before_ns = 0;
   };
@@ -87,15 +101,18 @@ class RestSchedule {
   };
 
   [[nodiscard]] std::int64_t backoff_ns(std::uint32_t wants) noexcept;
-  [[nodiscard]] std::int64_t cost_ns(std::uint32_t weight) const noexcept;
+  [[nodiscard]] const State* next_in_turn(std::int64_t now_ns) const noexcept;
+  void free(Flight& flight, std::int64_t now_ns) noexcept;
 
   RestLimits limits_;
   std::vector<State> tasks_;
   std::vector<Flight> flights_;
   std::uint32_t wanted_count_ = 0;
   std::uint32_t last_request_id_ = 0;
-  // Generic cell rate: the time until which the weight sent so far has been paid for.
-  std::int64_t paid_until_ns_ = 0;
+  Pacer weight_;
+  std::uint32_t weight_least_ = 0;  // of any task
+  bool paced_ = false;              // something waits for weight
+  std::uint64_t paced_count_ = 0;
   std::int64_t paused_until_ns_ = 0;
   std::uint32_t throttles_ = 0;
   std::uint64_t random_;

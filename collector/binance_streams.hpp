@@ -17,10 +17,8 @@
 
 namespace ringside::collector {
 
-inline constexpr std::size_t binance_path_bytes_max = 4096;  // longer: SUBSCRIBE messages
-inline constexpr std::size_t binance_streams_a_message = 60;
-inline constexpr std::uint32_t binance_spot_streams_max = 1024;    // of a connection; the venue's
-inline constexpr std::uint32_t binance_futures_streams_max = 200;  // the stricter of two statements
+inline constexpr std::size_t binance_path_bytes_max = 4096;   // longer: SUBSCRIBE messages
+inline constexpr std::size_t binance_streams_a_message = 60;  // ours
 
 enum class BinanceMarket : std::uint8_t { Spot, SpotUs, UsdMargined, CoinMargined };
 // By the venue's name in the configuration: binance, binance-us, binance-usdm, binance-coinm.
@@ -57,7 +55,7 @@ struct BinanceStreamsConfig {
   BinanceLayout layout = BinanceLayout::OneStream;
   bool subscribe_by_message = false;             // else in the URL, where it fits
   std::uint32_t instruments_per_connection = 0;  // 0: the venue's limit
-  std::uint32_t streams_max = binance_spot_streams_max;
+  std::uint32_t streams_max = 1024;              // of a connection
 };
 
 // One SUBSCRIBE message.

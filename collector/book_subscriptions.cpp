@@ -53,6 +53,7 @@ void BookSubscriptions::report(Book& book, State state, Cause cause, Now now) no
 void BookSubscriptions::set_due(Book& book, std::int64_t due_ns) noexcept {
   book.due_ns = due_ns;
   next_due_ns_ = std::min(next_due_ns_, due_ns);
+  scan_least_ns_ = std::min(scan_least_ns_, due_ns);
 }
 
 // Between half of the doubled, capped delay and all of it.
@@ -138,6 +139,11 @@ void BookSubscriptions::asked(BookIndex index, Now now) noexcept {
   auto& book = books_[index];
   if (book.phase != Phase::NeedsSnapshot) return;
   set_due(book, now.steady_ns + options_.limits.snapshot_deadline_ns);
+}
+
+void BookSubscriptions::held(BookIndex index) noexcept {
+  auto& book = books_[index];
+  if (book.phase == Phase::NeedsSnapshot) set_due(book, never_ns);
 }
 
 void BookSubscriptions::acknowledged(BookIndex index, Now now) noexcept {
@@ -238,16 +244,18 @@ void BookSubscriptions::resync(BookIndex index, std::uint32_t epoch, Cause cause
 // --- What to do ---------------------------------------------------------------------------------
 
 std::optional<BookSubscriptions::Due> BookSubscriptions::scan(Now now) noexcept {
-  next_due_ns_ = never_ns;
-  for (BookIndex index = 0; index < books_.size(); ++index) {
-    if (now.steady_ns >= books_[index].due_ns) {
-      if (const auto due = look(index, now)) {
-        next_due_ns_ = now.steady_ns;  // others may be due as well: scan again
-        return due;
-      }
-    }
-    next_due_ns_ = std::min(next_due_ns_, books_[index].due_ns);
+  while (scan_from_ < books_.size()) {
+    const auto index = scan_from_++;
+    const bool is_due = now.steady_ns >= books_[index].due_ns;
+    const auto due = is_due ? look(index, now) : std::nullopt;
+    scan_least_ns_ = std::min(scan_least_ns_, books_[index].due_ns);
+    if (!due) continue;
+    next_due_ns_ = now.steady_ns;  // others may be due as well: look on
+    return due;
   }
+  next_due_ns_ = scan_least_ns_;
+  scan_from_ = 0;
+  scan_least_ns_ = never_ns;
   return std::nullopt;
 }
 

@@ -95,6 +95,8 @@ class BookSubscriptions {
   void refused(BookIndex book, Cause cause, Now now) noexcept;
   // The subscription was sent: the deadline runs from here.
   void asked(BookIndex book, Now now) noexcept;
+  // What due() told to subscribe waits for its turn: the deadline runs from asked().
+  void held(BookIndex book) noexcept;
   // The venue acknowledges that it sends. Of meaning only where there is no book.
   void acknowledged(BookIndex book, Now now) noexcept;
   // The venue acknowledges that it sends no more: what is live ends here.
@@ -169,6 +171,9 @@ class BookSubscriptions {
   Counters& counters_;
   std::vector<Book> books_;
   std::int64_t next_due_ns_ = never_ns;  // no book is due before
+  // A look at all of them goes on where it has found one.
+  BookIndex scan_from_ = 0;
+  std::int64_t scan_least_ns_ = never_ns;
   std::uint64_t random_;
 };
 

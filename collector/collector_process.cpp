@@ -79,11 +79,9 @@ void CollectorProcess::add_venue(const VenueConfig& venue) {
     notice_lines_.know(id, symbol);
     const auto& worker =
         venue.worker.empty() ? workers[id.ordinal() % workers.size()] : venue.worker;
-    const auto share = venue.instruments_per_connection;
-    const auto position = static_cast<std::uint32_t>(options.instruments.size());
+    const auto connection = book_connection(venue, options.instruments.size());
     options.instruments.push_back({symbol, id, thread.add_instrument(id, thread.ring_of(worker))});
-    catalogue_->append({id, share == 0 ? 0 : position / share, configured_terms(venue), venue.name,
-                        symbol, worker});
+    catalogue_->append({id, connection, configured_terms(venue), venue.name, symbol, worker});
   }
   thread.add_venue(std::move(options));
 }

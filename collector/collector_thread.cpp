@@ -44,6 +44,10 @@ template <typename Visit>
 void each_session_count(VenueSession& session, Visit visit) {
   const auto& connections = session.connection_counters();
   visit("", "connections_opened", connections.opened);
+  visit("", "connects", connections.connects);
+  visit("", "connects_paced", connections.connects_paced);
+  visit("", "connects_refused", connections.connects_refused);
+  visit("", "closed_by_policy", connections.closed_by_policy);
   visit("", "frames", connections.messages);
   visit("", "frame_bytes", connections.bytes);
   if (const auto* rest = session.rest_counters()) each_rest_count(*rest, visit);

@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <set>
 
+#include "collector/venue_limits.hpp"
+
 namespace ringside::collector {
 namespace {
 
@@ -59,6 +61,18 @@ constexpr std::array venue_keys{
            "it begins short and doubles, with jitter."},
     KeyDoc{"rest_ms_max", "integer", "10000", "50 to 600000 ms",
            "Longest a REST answer may take, connecting included."},
+    KeyDoc{"connects_max", "integer", "the venue's limit", "1 to 100000",
+           "Attempts to connect that the venue allows of one address, within connects_window_ms."},
+    KeyDoc{"connects_window_ms", "integer", "the venue's", "100 to 3600000 ms",
+           "The stretch of time that connects_max is about."},
+    KeyDoc{"messages_max", "integer", "the venue's limit", "4 to 100000",
+           "Messages that the venue takes over one connection, within messages_window_ms."},
+    KeyDoc{"messages_window_ms", "integer", "the venue's", "100 to 3600000 ms",
+           "The stretch of time that messages_max is about."},
+    KeyDoc{"rest_weight_max", "integer", "the venue's limit", "20 to 1000000",
+           "Weight of REST requests that the venue allows of one address, within rest_window_ms."},
+    KeyDoc{"rest_window_ms", "integer", "the venue's", "100 to 3600000 ms",
+           "The stretch of time that rest_weight_max is about."},
 };
 constexpr SectionDoc venue_section{"[[venue]]", "A venue's feed and the instruments wanted of it.",
                                    venue_keys};
@@ -146,15 +160,21 @@ void read_endpoints(const ConfigTable& table, const Origin& origin, const VenueI
 }
 
 void read_limits(const ConfigTable& table, VenueConfig& venue) {
-  const auto ms = [&](std::string_view key, ConfigTable::IntegerRange range) {
+  const auto number = [&](std::string_view key, ConfigTable::IntegerRange range) {
     return static_cast<std::uint32_t>(table.integer(key, range));
   };
   // Kraken says something each second; Binance promises nothing, and its adapter looks itself.
   const std::int64_t no_data_default_ms = venue.name.starts_with("binance") ? 0 : 10'000;
-  venue.no_data_ms = ms("no_data_ms", {no_data_default_ms, 1000, 600000});
-  venue.connect_ms_max = ms("connect_ms_max", {5000, 50, 60000});
-  venue.retry_ms_max = ms("retry_ms_max", {30000, 10, 600000});
-  venue.rest_ms_max = ms("rest_ms_max", {10000, 50, 600000});
+  venue.no_data_ms = number("no_data_ms", {no_data_default_ms, 1000, 600000});
+  venue.connect_ms_max = number("connect_ms_max", {5000, 50, 60000});
+  venue.retry_ms_max = number("retry_ms_max", {30000, 10, 600000});
+  venue.rest_ms_max = number("rest_ms_max", {10000, 50, 600000});
+  venue.connects_max = number("connects_max", {0, 1, 100000});
+  venue.connects_window_ms = number("connects_window_ms", {0, 100, 3600000});
+  venue.messages_max = number("messages_max", {0, 4, 100000});
+  venue.messages_window_ms = number("messages_window_ms", {0, 100, 3600000});
+  venue.rest_weight_max = number("rest_weight_max", {0, 20, 1000000});
+  venue.rest_window_ms = number("rest_window_ms", {0, 100, 3600000});
 }
 
 VenueConfig venue_of(const toml::table& root, const Origin& origin) {
@@ -198,6 +218,23 @@ VenueConfig venue_of(const toml::table& root, const Origin& origin) {
   return venue;
 }
 
+// "wss://host:port/path" -> "host:port"
+std::string_view authority_of(std::string_view url) {
+  url.remove_prefix(url.find("//") + 2);
+  return url.substr(0, url.find_first_of("/?"));
+}
+
+// Several tables may use one endpoint, from one address: its limits are theirs together.
+void share_addresses(std::vector<VenueConfig>& configured) {
+  for (auto& venue : configured) {
+    for (const auto& other : configured) {
+      if (authority_of(other.websocket) != authority_of(venue.websocket)) continue;
+      venue.address_instruments += static_cast<std::uint32_t>(other.instruments.size());
+    }
+    check_limits(venue);
+  }
+}
+
 void append_section(std::string& text, const SectionDoc& section) {
   text += fmt::format(
       "\n## {}\n\n{}\n\n| key | type | default | range | meaning |\n|---|---|---|---|---|\n",
@@ -236,6 +273,7 @@ Config load_config(const std::string& path) {
     throw ConfigError(
         fmt::format("{}: no [[venue]] table; name at least one venue and its instruments", path));
   }
+  share_addresses(config.venues);
   return config;
 }
 

@@ -50,7 +50,17 @@ struct VenueConfig {
   std::uint32_t connect_ms_max = 5000;           // each step: lookup, connect, TLS, upgrade
   std::uint32_t retry_ms_max = 30000;            // between attempts to connect, or to ask REST
   std::uint32_t rest_ms_max = 10000;             // a REST answer, connecting included
-  int line = 0;                                  // in the file, for messages
+  // Limits in place of the venue's documented ones (venue_limits.hpp); 0: those.
+  std::uint32_t connects_max = 0;
+  std::uint32_t connects_window_ms = 0;
+  std::uint32_t messages_max = 0;
+  std::uint32_t messages_window_ms = 0;
+  std::uint32_t rest_weight_max = 0;
+  std::uint32_t rest_window_ms = 0;
+  // Of all tables of the file that use this one's endpoint: they share what counts by address.
+  // Computed; 0: this one alone.
+  std::uint32_t address_instruments = 0;
+  int line = 0;  // in the file, for messages
 };
 
 struct Config {

@@ -46,6 +46,8 @@ enum class Count : std::uint8_t {
   RequestsSent,
   RequestsFailed,
   RequestsRefused,  // the venue's limit: 418, 429
+  RequestsPaced,    // times that some had to wait, lest they exceed it
+  MessagesPaced,    // the same, of what goes over a connection
   Resyncs,
   ResyncsIgnored,  // of an older epoch, or already under way
   ResyncLimits,    // given up for a while
@@ -96,6 +98,8 @@ constexpr std::string_view name_of(Count count) {
                                                        "requests_sent",
                                                        "requests_failed",
                                                        "requests_refused",
+                                                       "requests_paced",
+                                                       "messages_paced",
                                                        "resyncs",
                                                        "resyncs_ignored",
                                                        "resync_limits",

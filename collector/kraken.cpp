@@ -100,12 +100,8 @@ void KrakenAdapter::take_pair(BookIndex index, const KrakenPair& pair, Now now) 
                      Exponent{static_cast<std::int8_t>(-pair.quantity_precision)},
                      ChecksumRule::Kraken, instruments()[index].depth},
                     now);
-    // The others have subscribed by now; its book follows by itself.
-    if (newly_listed && config().books) {
-      const std::span<const BookIndex> it(&index, 1);
-      ask(true, KrakenChannel::Trade, it);
-      ask(true, KrakenChannel::Bbo, it);
-    }
+    // The others have subscribed by now.
+    if (newly_listed) subscribe_late(index);
   }
   take_pair_status(index, pair.halted, now);
 }
@@ -132,7 +128,7 @@ void KrakenAdapter::take_answer(const KrakenAnswer& answer, Now now) noexcept {
 
 // --- Subscriptions ------------------------------------------------------------------------------
 
-bool KrakenAdapter::begin_connection(ConnectionIndex connection) noexcept {
+bool KrakenAdapter::begin_connection(ConnectionIndex connection, Now now) noexcept {
   bool terms_missing = false;
   bool question = false;
   for (BookIndex i = 0; i < instruments().size(); ++i) {
@@ -141,21 +137,22 @@ bool KrakenAdapter::begin_connection(ConnectionIndex connection) noexcept {
     // Also when they are known from an earlier connection: the channel tells of halts, too.
     question = question || !instruments()[i].exponents_known;
   }
-  if (question) ask_for_instruments(connection, true);
+  if (question) ask_for_instruments(connection, true, now);
   return !terms_missing;
 }
 
-void KrakenAdapter::ask_for_instruments(ConnectionIndex connection, bool subscribe) noexcept {
+void KrakenAdapter::ask_for_instruments(ConnectionIndex connection, bool subscribe,
+                                        Now now) noexcept {
   std::string text = subscribe ? R"({"method":"subscribe")" : R"({"method":"unsubscribe")";
   text += R"(,"params":{"channel":"instrument","snapshot":true},"req_id":)";
   text += std::to_string(next_number(subscribe, KrakenChannel::Bbo)) + "}";  // no book's
-  send(connection, text);
+  send(connection, text, now);
 }
 
 // The channel tells of all pairs when a subscription begins, and later of those that change.
-void KrakenAdapter::ask_for_terms(ConnectionIndex connection) noexcept {
-  ask_for_instruments(connection, false);
-  ask_for_instruments(connection, true);
+void KrakenAdapter::ask_for_terms(ConnectionIndex connection, Now now) noexcept {
+  ask_for_instruments(connection, false, now);
+  ask_for_instruments(connection, true, now);
 }
 
 void KrakenAdapter::prepare(KrakenInstrument&) noexcept {}

@@ -25,10 +25,10 @@ class KrakenAdapter final : public KrakenSession {
 
  private:
   void write_question(std::string& text, const Question& question) noexcept override;
-  bool begin_connection(ConnectionIndex connection) noexcept override;
-  void ask_for_terms(ConnectionIndex connection) noexcept override;
+  bool begin_connection(ConnectionIndex connection, Now now) noexcept override;
+  void ask_for_terms(ConnectionIndex connection, Now now) noexcept override;
   void prepare(KrakenInstrument& instrument) noexcept override;
-  void ask_for_instruments(ConnectionIndex connection, bool subscribe) noexcept;
+  void ask_for_instruments(ConnectionIndex connection, bool subscribe, Now now) noexcept;
 
   void take(ConnectionIndex connection, const KrakenMessage& message, Now now) noexcept;
   void take_pairs(ConnectionIndex connection, const KrakenMessage& message, Now now) noexcept;

@@ -11,6 +11,16 @@ namespace {
 
 using Phase = BookSubscriptions::Phase;
 
+// Of a batch: from the books and to them again.
+constexpr std::uint32_t kraken_resync_messages = 2;
+
+// Their answers are not waited for: the window is longer by an eighth, for what takes longer on its
+// way than what is sent after it.
+PaceLimit as_sent(PaceLimit limit) {
+  limit.window_ns += limit.window_ns / 8;
+  return limit;
+}
+
 std::vector<std::string> symbols_of(const KrakenConfig& config) {
   std::vector<std::string> symbols;
   for (const auto& instrument : config.instruments) symbols.push_back(instrument.symbol);
@@ -64,7 +74,7 @@ KrakenSession::KrakenSession(KrakenConfig config, RecordWriter& records, Adapter
   const auto capacity = std::max(config_.instruments_max, config_.instruments.size());
   instruments_.reserve(capacity);
   books_.reserve(capacity);
-  connections_.resize(1);
+  connections_.emplace_back(as_sent(config_.messages));
   for (const auto& given : config_.instruments) append(given);
   bids_.reserve(kraken_levels_max);
   asks_.reserve(kraken_levels_max);
@@ -96,7 +106,7 @@ ConnectionIndex KrakenSession::connection_with_room() noexcept {
   for (ConnectionIndex index = 0; index < connections_.size(); ++index) {
     if (share == 0 || connections_[index].members < share) return index;
   }
-  connections_.emplace_back();
+  connections_.emplace_back(as_sent(config_.messages));
   return static_cast<ConnectionIndex>(connections_.size() - 1);
 }
 
@@ -113,7 +123,7 @@ std::string_view KrakenSession::connection_path(ConnectionIndex) const noexcept 
 void KrakenSession::on_open(ConnectionIndex index, Now now) noexcept {
   auto& connection = connections_[index];
   const auto members = connection.members;
-  connection = Connection{};
+  connection = Connection(as_sent(config_.messages));
   connection.members = members;
   connection.open = true;
   connection.heard_ns = now.steady_ns;
@@ -125,8 +135,9 @@ void KrakenSession::on_open(ConnectionIndex index, Now now) noexcept {
     instrument.subscribe_due = books_.phase(i) != Phase::Removed;
     instrument.unsubscribe_due = false;
     instrument.joined = false;
+    instrument.resync_due = false;
   }
-  connection.subscribing = begin_connection(index);
+  connection.subscribing = begin_connection(index, now);
 }
 
 void KrakenSession::on_close(ConnectionIndex index, Now now) noexcept {
@@ -353,13 +364,22 @@ std::uint64_t KrakenSession::next_number(bool subscribe, KrakenChannel channel) 
   return questions_ + (subscribe ? 0 : kraken_channels) + static_cast<unsigned>(channel);
 }
 
-void KrakenSession::send(ConnectionIndex connection, std::string_view text) noexcept {
+void KrakenSession::send(ConnectionIndex connection, std::string_view text, Now now) noexcept {
+  connections_[connection].messages.take(1, now.steady_ns);
   if (!host_.send(connection, text)) counters_.add(Count::SendQueueFull);
 }
 
+// False: later. Each wait counts once, however long.
+bool KrakenSession::may_send(Connection& connection, std::uint32_t messages, Now now) noexcept {
+  const bool fits = connection.messages.fits(messages, now.steady_ns);
+  if (!fits && !connection.paced) counters_.add(Count::MessagesPaced);
+  connection.paced = !fits;
+  return fits;
+}
+
 // All of them, of one connection, that can be asked for, in one message. False: nobody.
-bool KrakenSession::ask(bool subscribe, KrakenChannel channel,
-                        std::span<const BookIndex> of) noexcept {
+bool KrakenSession::ask(bool subscribe, KrakenChannel channel, std::span<const BookIndex> of,
+                        Now now) noexcept {
   if (!wants(channel)) return false;
   symbols_text_.clear();
   for (const BookIndex i : of) {
@@ -373,7 +393,7 @@ bool KrakenSession::ask(bool subscribe, KrakenChannel channel,
   text_.clear();
   write_question(
       text_, {subscribe, channel, symbols_text_, config_.depth, next_number(subscribe, channel)});
-  send(instruments_[of.front()].connection, text_);
+  send(instruments_[of.front()].connection, text_, now);
   return true;
 }
 
@@ -403,24 +423,23 @@ bool KrakenSession::gather(ConnectionIndex index, bool subscribe) noexcept {
   return connection.batch_size != 0;
 }
 
-// In batches, channel by channel, one message a period: within what the venue takes.
+// In batches, channel by channel, as fast as the venue takes them.
 void KrakenSession::send_subscriptions(ConnectionIndex index, Now now) noexcept {
   auto& connection = connections_[index];
-  while (connection.subscribing && now.steady_ns >= connection.next_send_ns) {
+  while (connection.subscribing && may_send(connection, 1, now)) {
     if (connection.batch_size == 0 && !gather(index, false) && !gather(index, true)) {
       connection.subscribing = false;
       return;
     }
     const std::span<const BookIndex> batch(connection.batch.data(), connection.batch_size);
-    const bool asked =
-        ask(connection.batch_subscribes, static_cast<KrakenChannel>(connection.channel), batch);
+    static_cast<void>(ask(connection.batch_subscribes,
+                          static_cast<KrakenChannel>(connection.channel), batch, now));
     if (++connection.channel == kraken_channels) {
       for (const BookIndex i : batch) {
         if (connection.batch_subscribes) books_.asked(i, now);
       }
       connection.batch_size = 0;
     }
-    if (asked) connection.next_send_ns = now.steady_ns + kraken_send_period_ns;
   }
 }
 
@@ -428,9 +447,39 @@ void KrakenSession::send_subscriptions(ConnectionIndex index, Now now) noexcept 
 void KrakenSession::send_terms_question(ConnectionIndex index, Now now) noexcept {
   auto& connection = connections_[index];
   if (!connection.terms_due || now.steady_ns < connection.next_terms_ns) return;
+  if (!may_send(connection, 2, now)) return;
   connection.terms_due = false;
   connection.next_terms_ns = now.steady_ns + kraken_terms_period_ns;
-  ask_for_terms(index);
+  ask_for_terms(index, now);
+}
+
+void KrakenSession::subscribe_late(BookIndex index) noexcept {
+  instruments_[index].subscribe_due = true;
+  connections_[instruments_[index].connection].subscribing = true;
+}
+
+// Those of a connection that are due together share their messages.
+void KrakenSession::send_resyncs(ConnectionIndex index, Now now) noexcept {
+  auto& connection = connections_[index];
+  while (connection.resyncs_due != 0 && may_send(connection, kraken_resync_messages, now)) {
+    std::array<BookIndex, kraken_symbols_a_message> taken;
+    std::size_t size = 0;
+    for (BookIndex i = 0; i < instruments_.size() && size < taken.size(); ++i) {
+      auto& instrument = instruments_[i];
+      if (instrument.connection != index || !instrument.resync_due) continue;
+      instrument.resync_due = false;
+      taken[size++] = i;
+    }
+    connection.resyncs_due = size < taken.size() ? 0 : connection.resyncs_due - size;
+    const std::span<const BookIndex> batch(taken.data(), size);
+    if (config_.books) {
+      static_cast<void>(ask(false, KrakenChannel::Book, batch, now));
+      static_cast<void>(ask(true, KrakenChannel::Book, batch, now));
+    } else if (!ask(true, KrakenChannel::Trade, batch, now)) {
+      static_cast<void>(ask(true, KrakenChannel::Bbo, batch, now));
+    }
+    for (const auto i : batch) books_.asked(i, now);
+  }
 }
 
 // --- Change at run time -------------------------------------------------------------------------
@@ -477,6 +526,8 @@ void KrakenSession::remove(InstrumentId id, Now now) noexcept {
   auto& connection = connections_[instrument.connection];
   --connection.members;
   instrument.subscribe_due = false;
+  if (instrument.resync_due) --connection.resyncs_due;
+  instrument.resync_due = false;
   if (!connection.open) return;
   instrument.unsubscribe_due = true;
   connection.subscribing = true;
@@ -495,13 +546,17 @@ void KrakenSession::act(Now now) noexcept {
       }
       continue;
     }
-    const std::span<const BookIndex> it(&due->book, 1);
-    if (config_.books) {
-      ask(false, KrakenChannel::Book, it);
-      ask(true, KrakenChannel::Book, it);
-    } else if (!ask(true, KrakenChannel::Trade, it)) {
-      ask(true, KrakenChannel::Bbo, it);
-    }
+    books_.held(due->book);
+    auto& instrument = instruments_[due->book];
+    if (instrument.resync_due || instrument.subscribe_due) continue;  // its turn comes
+    instrument.resync_due = true;
+    if (connections_[connection].resyncs_due++ == 0) resyncs_due_ = true;
+  }
+  if (!resyncs_due_) return;
+  resyncs_due_ = false;
+  for (ConnectionIndex i = 0; i < connections_.size(); ++i) {
+    if (!connections_[i].open || connections_[i].resyncs_due == 0) continue;
+    send_resyncs(i, now);
   }
 }
 
@@ -516,8 +571,10 @@ void KrakenSession::on_tick(Now now) noexcept {
   for (ConnectionIndex index = 0; index < connections_.size(); ++index) {
     auto& connection = connections_[index];
     if (!connection.open) continue;
-    send_terms_question(index, now);
-    send_subscriptions(index, now);
+    // Each waits for what goes before it, lest smaller ones take its place for ever.
+    send_resyncs(index, now);
+    if (connection.resyncs_due == 0) send_terms_question(index, now);
+    if (connection.resyncs_due == 0) send_subscriptions(index, now);
     if (now.steady_ns - connection.heard_ns > kraken_silence_ns) {
       counters_.add(Count::NoDataReconnects);
       connection.heard_ns = now.steady_ns;

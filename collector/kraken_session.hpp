@@ -8,6 +8,10 @@
 // also resynced, as far as it can be told whose it was; damage beyond that is counted as
 // unattributed, and the checksum of that book's next message finds the loss.
 //
+// All that is sent over a connection goes at the venue's pace (pacer.hpp), resyncs before the
+// subscriptions of those that have not begun: a book that somebody uses comes back first, and the
+// backoff of its resyncs leaves room for the others.
+//
 // Threads: the collector thread's. Bounded by: instruments_max; the *_max of kraken_message.hpp;
 // SubscriptionLimits. Fails by: counting, and the instrument's published state.
 #pragma once
@@ -24,13 +28,13 @@
 #include "collector/counters.hpp"
 #include "collector/kraken_first_pass.hpp"
 #include "collector/kraken_message.hpp"
+#include "collector/pacer.hpp"
 #include "collector/record_writer.hpp"
 #include "collector/symbol_table.hpp"
 
 namespace ringside::collector {
 
 inline constexpr std::size_t kraken_symbols_a_message = 20;
-inline constexpr std::int64_t kraken_send_period_ns = 10'000'000;  // between subscriptions
 inline constexpr std::int64_t kraken_terms_period_ns =
     1'000'000'000;                                                 // between asking for them anew
 inline constexpr std::int64_t kraken_silence_ns = 10'000'000'000;  // heartbeats come each second
@@ -54,6 +58,7 @@ struct KrakenConfig {
   std::uint32_t depth = kraken_depth_default;    // 10, 25, 100, 500 or 1000
   std::uint32_t generation = 1;                  // high part of the epochs
   std::uint32_t instruments_per_connection = 0;  // 0: all on one
+  PaceLimit messages{50, 1'000'000'000};         // over one connection, as they reach the venue
   std::string path = "/v2";                      // version 1: "/"
   std::uint64_t seed = 0;                        // of the backoff's jitter
   SubscriptionLimits limits;
@@ -94,9 +99,9 @@ class KrakenSession : public Adapter {
   };
   virtual void write_question(std::string& text, const Question& question) noexcept = 0;
   // A connection has opened; answers whether subscribing may begin: else begin_subscribing().
-  virtual bool begin_connection(ConnectionIndex connection) noexcept = 0;
+  virtual bool begin_connection(ConnectionIndex connection, Now now) noexcept = 0;
   // An instrument was added to an open connection, and its exponents are not known.
-  virtual void ask_for_terms(ConnectionIndex connection) noexcept = 0;
+  virtual void ask_for_terms(ConnectionIndex connection, Now now) noexcept = 0;
   // A new instrument is about to be added: what the version knows of it beforehand.
   virtual void prepare(KrakenInstrument& instrument) noexcept = 0;
 
@@ -122,8 +127,9 @@ class KrakenSession : public Adapter {
   void begin_subscribing(ConnectionIndex connection, Now now) noexcept;
   // Resyncs what is due. Last in on_message.
   void act(Now now) noexcept;
-  bool ask(bool subscribe, KrakenChannel channel, std::span<const BookIndex> of) noexcept;
-  void send(ConnectionIndex connection, std::string_view text) noexcept;
+  // It subscribed to nothing when its connection began; its turn comes.
+  void subscribe_late(BookIndex index) noexcept;
+  void send(ConnectionIndex connection, std::string_view text, Now now) noexcept;
   [[nodiscard]] std::uint64_t next_number(bool subscribe, KrakenChannel channel) noexcept;
 
   // Its BookIndex is its index here and in the SymbolTable.
@@ -138,6 +144,7 @@ class KrakenSession : public Adapter {
     // Its turn has not come yet; what is to end ends first.
     bool subscribe_due = false;
     bool unsubscribe_due = false;
+    bool resync_due = false;
   };
   [[nodiscard]] std::span<const Instrument> instruments() const noexcept { return instruments_; }
   [[nodiscard]] BookIndex find(std::string_view symbol) const noexcept {
@@ -149,10 +156,14 @@ class KrakenSession : public Adapter {
 
  private:
   struct Connection {
+    explicit Connection(PaceLimit limit) : messages(limit) {}
+    Pacer messages;
     bool open = false;
     bool online = true;  // the venue's system status
     bool subscribing = false;
-    bool terms_due = false;  // somebody was added whose exponents are not known
+    bool paced = false;           // something waits for the pacer
+    std::size_t resyncs_due = 0;  // instruments
+    bool terms_due = false;       // somebody was added whose exponents are not known
     // Whose subscriptions are begun or ended now, channel by channel.
     std::array<BookIndex, kraken_symbols_a_message> batch{};
     std::size_t batch_size = 0;
@@ -160,7 +171,6 @@ class KrakenSession : public Adapter {
     unsigned channel = 0;       // of the batch, which is next
     std::uint32_t members = 0;  // instruments that are not removed
     std::int64_t heard_ns = 0;
-    std::int64_t next_send_ns = 0;
     std::int64_t next_terms_ns = 0;
   };
 
@@ -180,6 +190,9 @@ class KrakenSession : public Adapter {
   [[nodiscard]] ConnectionIndex connection_with_room() noexcept;
   void join(BookIndex index, Now now) noexcept;
   [[nodiscard]] bool gather(ConnectionIndex connection, bool subscribe) noexcept;
+  [[nodiscard]] bool may_send(Connection& connection, std::uint32_t messages, Now now) noexcept;
+  bool ask(bool subscribe, KrakenChannel channel, std::span<const BookIndex> of, Now now) noexcept;
+  void send_resyncs(ConnectionIndex connection, Now now) noexcept;
   void send_subscriptions(ConnectionIndex connection, Now now) noexcept;
   void send_terms_question(ConnectionIndex connection, Now now) noexcept;
 
@@ -196,6 +209,7 @@ class KrakenSession : public Adapter {
   std::string symbols_text_;  // scratch of outgoing frames
   std::string text_;
   std::uint64_t questions_ = 0;
+  bool resyncs_due_ = false;  // more than on the last tick
 };
 
 }  // namespace ringside::collector

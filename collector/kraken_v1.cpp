@@ -129,9 +129,9 @@ bool KrakenV1Adapter::agrees(KrakenChannel channel, std::string_view symbol, Now
   return false;
 }
 
-bool KrakenV1Adapter::begin_connection(ConnectionIndex) noexcept { return true; }
+bool KrakenV1Adapter::begin_connection(ConnectionIndex, Now) noexcept { return true; }
 
-void KrakenV1Adapter::ask_for_terms(ConnectionIndex) noexcept {}  // its first snapshot tells
+void KrakenV1Adapter::ask_for_terms(ConnectionIndex, Now) noexcept {}  // its first snapshot tells
 
 void KrakenV1Adapter::prepare(KrakenInstrument& instrument) noexcept {
   give_provisional_exponents(instrument);

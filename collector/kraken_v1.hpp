@@ -34,8 +34,8 @@ class KrakenV1Adapter final : public KrakenSession {
 
  private:
   void write_question(std::string& text, const Question& question) noexcept override;
-  bool begin_connection(ConnectionIndex connection) noexcept override;
-  void ask_for_terms(ConnectionIndex connection) noexcept override;
+  bool begin_connection(ConnectionIndex connection, Now now) noexcept override;
+  void ask_for_terms(ConnectionIndex connection, Now now) noexcept override;
   void prepare(KrakenInstrument& instrument) noexcept override;
 
   void take(ConnectionIndex connection, Now now) noexcept;

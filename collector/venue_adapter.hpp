@@ -25,6 +25,10 @@ struct AdapterContext {
 // Throws ipc::ConfigError for a venue that cannot be collected live.
 std::unique_ptr<Adapter> make_adapter(AdapterContext context);
 
+// Over which connection of its adapter an instrument's book comes, by its place in the
+// configuration: what the adapter will do, told before there is one.
+ConnectionIndex book_connection(const VenueConfig& venue, std::size_t place);
+
 // What the catalogue says before the venue has been asked: exponents unknown.
 InstrumentTerms configured_terms(const VenueConfig& venue);
 

@@ -1,6 +1,10 @@
 // One venue on one collector thread: its adapter, its connections, and when to connect them again.
 // `Net`: net::Sockets, or something like it.
 //
+// Connects wait their turn, first come, first served, so that the venue counts no more of them from
+// this address than it allows (venue_limits.hpp). Where it says that it was too many, none goes for
+// as long as it says, or for the longest backoff.
+//
 // Threads: the collector thread's. Bounded by: the connections its adapter wants; reconnects wait
 // by capped, jittered backoff, never less than a Retry-After says. Fails by: a connection that
 // cannot be had is tried for ever; each failure is counted by its reason and kept as the last
@@ -11,12 +15,15 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "collector/adapter.hpp"
 #include "collector/notices.hpp"
+#include "collector/pacer.hpp"
 #include "collector/rest_line.hpp"
 #include "collector/venue_adapter.hpp"
+#include "collector/venue_limits.hpp"
 #include "net/backoff.hpp"
 #include "net/sockets.hpp"
 #include "net/tls.hpp"
@@ -27,6 +34,7 @@ namespace ringside::collector {
 // A connection that was up so long has proved itself: the backoff begins anew.
 inline constexpr std::int64_t proven_connection_ns = 30'000'000'000;
 inline constexpr std::uint64_t venue_message_bytes_max = std::uint64_t{4} << 20;
+inline constexpr std::uint16_t close_code_policy = 1008;  // too many messages, says Binance
 
 // How long the steps of a connection may take, and how reconnects wait, as configured.
 net::StreamOptions stream_options(const VenueConfig& venue) noexcept;
@@ -38,6 +46,10 @@ struct ConnectionCounters {
   std::uint64_t opened = 0;
   std::uint64_t messages = 0;
   std::uint64_t bytes = 0;
+  std::uint64_t connects = 0;          // attempts
+  std::uint64_t connects_paced = 0;    // times that one had to wait, lest they be too many
+  std::uint64_t connects_refused = 0;  // the venue says they were: 418, 429
+  std::uint64_t closed_by_policy = 0;  // it ended a connection for what we did on it
   net::CloseCounters closed{};
 };
 
@@ -106,6 +118,7 @@ class BasicVenueSession final : public AdapterHost {
     net::Timer retry;
     std::int64_t opened_ns = 0;
     bool said_closed = false;  // the adapter knows: also of one that never opened
+    bool attempting = false;   // counts with the pacer
     std::unique_ptr<typename Net::WebSocketClient> client;
   };
   static void on_open(void* context) noexcept;
@@ -117,6 +130,9 @@ class BasicVenueSession final : public AdapterHost {
   static void on_answer(void* context, const RestAnswer& answer) noexcept;
   void add_connections();
   void add_connection(ConnectionIndex index, std::uint64_t seed);
+  void connect_soon(ConnectionIndex index) noexcept;
+  void connect_waiting() noexcept;
+  void end_attempt(Connection& connection) noexcept;
   [[nodiscard]] Now now(Ticks ticks) const noexcept { return {ticks, loop_.steady_ns()}; }
 
   typename Net::Loop& loop_;
@@ -126,6 +142,9 @@ class BasicVenueSession final : public AdapterHost {
   std::unique_ptr<BasicRestLine<Net>> rest_;  // null: the venue needs none
   std::unique_ptr<Adapter> adapter_;
   std::vector<std::unique_ptr<Connection>> connections_;
+  Pacer connects_;
+  std::vector<ConnectionIndex> waiting_;  // to connect, oldest first; each at most once
+  bool connects_paced_ = false;           // the oldest waits for the pacer
   ConnectionCounters counters_;
   std::uint64_t seed_ = 0;
   bool rest_failing_ = false;  // the newest request got no answer
@@ -140,7 +159,10 @@ extern template class BasicVenueSession<net::Sockets>;  // venue_session.cpp
 template <typename Net>
 BasicVenueSession<Net>::BasicVenueSession(typename Net::Loop& loop, Options options,
                                           RecordWriter& records, SessionHooks hooks)
-    : loop_(loop), venue_(options.venue), hooks_(hooks) {
+    : loop_(loop),
+      venue_(options.venue),
+      hooks_(hooks),
+      connects_(limits_of(options.venue).connects) {
   if (venue_.websocket.starts_with("wss://") || venue_.rest.starts_with("https://")) {
     tls_ = std::make_unique<net::TlsContext>(
         net::TlsContext::client({venue_.tls_ca, venue_.insecure_for_tests}));
@@ -175,12 +197,44 @@ void BasicVenueSession<Net>::add_connections() {
   }
 }
 
+// It is closed, and waits for nothing else.
+template <typename Net>
+void BasicVenueSession<Net>::connect_soon(ConnectionIndex index) noexcept {
+  waiting_.push_back(index);  // within the capacity that add_connection reserved
+}
+
+template <typename Net>
+void BasicVenueSession<Net>::connect_waiting() noexcept {
+  std::size_t gone = 0;
+  for (; gone < waiting_.size(); ++gone) {
+    const bool fits = connects_.fits(1, loop_.steady_ns());
+    if (!fits && !connects_paced_) ++counters_.connects_paced;
+    connects_paced_ = !fits;
+    if (!fits) break;
+    connects_.begin(1);
+    ++counters_.connects;
+    auto& connection = *connections_[waiting_[gone]];
+    connection.attempting = true;
+    connection.client->connect();
+  }
+  waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(gone));
+}
+
+// The venue has counted it by now.
+template <typename Net>
+void BasicVenueSession<Net>::end_attempt(Connection& connection) noexcept {
+  if (std::exchange(connection.attempting, false)) connects_.end(1, loop_.steady_ns());
+}
+
 template <typename Net>
 bool BasicVenueSession<Net>::add(VenueInstrument instrument) noexcept {
   const auto known = connections_.size();
   if (!adapter_->add(std::move(instrument), now(loop_.now()))) return false;
   add_connections();
-  for (auto i = known; i < connections_.size(); ++i) connections_[i]->client->connect();
+  for (auto i = known; i < connections_.size(); ++i) {
+    connect_soon(static_cast<ConnectionIndex>(i));
+  }
+  connect_waiting();
   return true;
 }
 
@@ -210,16 +264,19 @@ void BasicVenueSession<Net>::add_connection(ConnectionIndex index, std::uint64_t
       net::WebSocketClientCallbacks{connection.get(), on_open, on_text, nullptr, on_batch_end,
                                     on_close});
   connections_.push_back(std::move(connection));
+  waiting_.reserve(connections_.size());
 }
 
 template <typename Net>
 void BasicVenueSession<Net>::start() noexcept {
-  for (auto& connection : connections_) connection->client->connect();
+  for (auto& connection : connections_) connect_soon(connection->index);
+  connect_waiting();
 }
 
 template <typename Net>
 void BasicVenueSession<Net>::stop() noexcept {
   stopping_ = true;
+  waiting_.clear();
   if (rest_) rest_->stop();
   for (auto& connection : connections_) {
     if (connection->retry.armed()) loop_.disarm(connection->retry);
@@ -255,6 +312,7 @@ bool BasicVenueSession<Net>::done() const noexcept {
 
 template <typename Net>
 void BasicVenueSession<Net>::on_tick() noexcept {
+  if (!waiting_.empty()) connect_waiting();
   adapter_->on_tick(now(loop_.now()));
 }
 
@@ -282,6 +340,7 @@ void BasicVenueSession<Net>::on_open(void* context) noexcept {
   auto& connection = *static_cast<Connection*>(context);
   auto& session = connection.session;
   ++session.counters_.opened;
+  session.end_attempt(connection);
   connection.opened_ns = session.loop_.steady_ns();
   connection.said_closed = false;
   Notice notice;
@@ -316,6 +375,8 @@ void BasicVenueSession<Net>::on_close(void* context, net::CloseReason reason, st
   auto& connection = *static_cast<Connection*>(context);
   auto& session = connection.session;
   ++session.counters_.closed[static_cast<std::size_t>(reason)];
+  if (code == close_code_policy) ++session.counters_.closed_by_policy;
+  session.end_attempt(connection);
   if (!connection.said_closed) {
     connection.said_closed = true;
     session.adapter_->on_close(connection.index, session.now(session.loop_.now()));
@@ -333,8 +394,12 @@ void BasicVenueSession<Net>::on_close(void* context, net::CloseReason reason, st
   if (connection.opened_ns != 0 && steady_ns - connection.opened_ns > proven_connection_ns)
     connection.backoff.reset();
   connection.opened_ns = 0;
-  const auto wait_ns =
-      connection.backoff.next_ns(connection.client->retry_after_s() * 1'000'000'000);
+  const auto asked_ns = connection.client->retry_after_s() * 1'000'000'000;
+  if (reason == net::CloseReason::UpgradeThrottled) {
+    ++session.counters_.connects_refused;
+    session.connects_.pause(steady_ns + (asked_ns != 0 ? asked_ns : connection.backoff.cap_ns()));
+  }
+  const auto wait_ns = connection.backoff.next_ns(asked_ns);
   session.loop_.arm(connection.retry, steady_ns + wait_ns);
 }
 
@@ -358,7 +423,10 @@ void BasicVenueSession<Net>::on_answer(void* context, const RestAnswer& answer) 
 template <typename Net>
 void BasicVenueSession<Net>::on_retry(void* context) noexcept {
   auto& connection = *static_cast<Connection*>(context);
-  if (!connection.session.stopping_) connection.client->connect();
+  auto& session = connection.session;
+  if (session.stopping_) return;
+  session.connect_soon(connection.index);
+  session.connect_waiting();
 }
 
 }  // namespace ringside::collector

@@ -30,6 +30,8 @@ class Backoff {
     return std::max(wait, at_least_ns);
   }
 
+  [[nodiscard]] std::int64_t cap_ns() const noexcept { return options_.cap_ns; }
+
   // After a connection that has proved itself.
   void reset() noexcept { attempt_ = 0; }
   [[nodiscard]] std::uint32_t attempt() const noexcept { return attempt_; }

@@ -10,6 +10,8 @@
 namespace ringside::collector::binance_test {
 namespace {
 
+constexpr std::int64_t second_ns = 1'000'000'000;
+
 std::string depth(const std::string& symbol, int previous, int first, int last,
                   const std::string& bids) {
   return R"({"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":1723161256299,)"
@@ -131,7 +133,7 @@ TEST(BinanceStreams, TheSplitLayoutSendsTradesOverTheMarketPath) {
 
 TEST(BinanceStreams, ManyInstrumentsAreSharedOutAndSubscribedByMessage) {
   BinanceStreamsConfig config;
-  config.streams_max = binance_futures_streams_max;
+  config.streams_max = 200;
   std::vector<BinanceInstrument> instruments;
   for (int i = 0; i < 198; ++i) {
     instruments.push_back(instrument(fmt::format("SYMBOL{}USDT", i), 2, 3));
@@ -157,22 +159,23 @@ TEST(BinanceStreams, ManyInstrumentsAreSharedOutAndSubscribedByMessage) {
   EXPECT_EQ(named, 198U);
 }
 
-TEST(BinanceStreams, SubscriptionsArePacedAcknowledgedAndSentAgain) {
+BinanceConfig by_message(int instruments) {
   auto config = BinanceConfig::for_market(BinanceMarket::Spot);
   config.subscribe_by_message = true;
-  for (int i = 0; i < 60; ++i) {
+  for (int i = 0; i < instruments; ++i) {
     config.instruments.push_back(instrument(fmt::format("S{}", i), 2, 3));
   }
-  Bench run(config);
+  return config;
+}
+
+TEST(BinanceStreams, SubscriptionsArePacedAcknowledgedAndSentAgain) {
+  Bench run(by_message(80));
   run.open();
-  ASSERT_EQ(run.host.sent.size(), 1U);
+  ASSERT_EQ(run.host.sent.size(), 3U) << "of five a second two are left to ping and pong";
   EXPECT_EQ(run.host.sent[0].second.substr(0, 45),
             R"({"method":"SUBSCRIBE","params":["s0@depth@100)");
-  run.tick(binance_send_period_ns - 1);
-  EXPECT_EQ(run.host.sent.size(), 1U);
-  run.tick(1);
-  run.tick(binance_send_period_ns);
-  ASSERT_EQ(run.host.sent.size(), 3U);
+  run.tick(2 * second_ns);
+  EXPECT_EQ(run.host.sent.size(), 3U) << "when the venue has counted them is not known";
   run.receive(R"({"result":null,"id":1})");
   run.receive(R"({"id":2,"error":{"code":2,"msg":"Invalid request"}})");
   EXPECT_EQ(run.count(Count::Acknowledgements), 1U);
@@ -180,9 +183,25 @@ TEST(BinanceStreams, SubscriptionsArePacedAcknowledgedAndSentAgain) {
   EXPECT_EQ(run.books[0].state, State::Syncing);
   EXPECT_EQ(run.books[20].state, State::Failed);
   EXPECT_EQ(run.books[20].cause, Cause::SubscriptionRefused);
-  run.tick(binance_answer_within_ns);
-  ASSERT_EQ(run.host.sent.size(), 4U) << "the third was never answered";
-  EXPECT_EQ(run.host.sent[3].second, run.host.sent[2].second);
+  run.tick(second_ns);
+  EXPECT_EQ(run.host.sent.size(), 3U);
+  run.tick(1);
+  ASSERT_EQ(run.host.sent.size(), 4U) << "a second after the answers";
+  EXPECT_EQ(run.count(Count::MessagesPaced), 1U);
+  run.receive(R"({"result":null,"id":4})");
+  run.tick(binance_answer_within_ns - 3 * second_ns);
+  ASSERT_EQ(run.host.sent.size(), 5U) << "the third was never answered";
+  EXPECT_EQ(run.host.sent[4].second, run.host.sent[2].second);
+}
+
+TEST(BinanceStreams, ASnapshotIsAskedForOnceItsStreamIsAcknowledged) {
+  Bench run(by_message(40));
+  run.open();
+  EXPECT_TRUE(run.host.requests.empty()) << "there is nothing yet that it could meet";
+  run.receive(R"({"result":null,"id":2})");
+  run.tick();
+  EXPECT_EQ(run.host.take("symbol=S19&").id, 0U);
+  EXPECT_NE(run.host.take("symbol=S20&").id, 0U);
 }
 
 // --- Exponents ---

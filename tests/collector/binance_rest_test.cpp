@@ -3,15 +3,21 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
+#include <limits>
 #include <random>
+#include <utility>
 
 namespace ringside::collector {
 namespace {
 
 constexpr std::int64_t second_ns = 1'000'000'000;
 
+constexpr std::int64_t minute_ns = 60 * second_ns;
+
 RestSchedule schedule(RestLimits limits, std::size_t tasks, std::uint32_t weight = 20) {
+  if (limits.weight.most == 0) limits.weight = {1'440, minute_ns};
   return RestSchedule(limits, std::vector<std::uint32_t>(tasks, weight), 7);
 }
 
@@ -31,7 +37,7 @@ TEST(BinanceRest, NoMoreThanTheNamedNumberIsInFlight) {
   const auto first = rest.next(0);
   ASSERT_TRUE(first && rest.next(0));
   EXPECT_FALSE(rest.next(0));
-  EXPECT_TRUE(rest.answered(first->request_id)->current);
+  EXPECT_TRUE(rest.answered(first->request_id, 0)->current);
   EXPECT_TRUE(rest.next(0));
 }
 
@@ -42,10 +48,10 @@ TEST(BinanceRest, AnAnswerToAnEarlierAttemptIsKnownByItsId) {
   rest.want(0, 1);
   const auto late = rest.next(second_ns);
   ASSERT_TRUE(early && late);
-  EXPECT_FALSE(rest.answered(early->request_id)->current);
-  EXPECT_TRUE(rest.answered(late->request_id)->current);
-  EXPECT_FALSE(rest.answered(late->request_id)) << "answered twice";
-  EXPECT_FALSE(rest.answered(12345)) << "never sent";
+  EXPECT_FALSE(rest.answered(early->request_id, 0)->current);
+  EXPECT_TRUE(rest.answered(late->request_id, 0)->current);
+  EXPECT_FALSE(rest.answered(late->request_id, 0)) << "answered twice";
+  EXPECT_FALSE(rest.answered(12345, 0)) << "never sent";
 }
 
 TEST(BinanceRest, ACancelledTaskDiscardsItsAnswer) {
@@ -53,7 +59,7 @@ TEST(BinanceRest, ACancelledTaskDiscardsItsAnswer) {
   rest.want(0, 0);
   const auto due = rest.next(0);
   rest.cancel(0);
-  EXPECT_FALSE(rest.answered(due->request_id)->current);
+  EXPECT_FALSE(rest.answered(due->request_id, 0)->current);
   rest.want(0, 0);
   rest.cancel(0);
   EXPECT_FALSE(rest.next(40 * second_ns));
@@ -71,7 +77,7 @@ TEST(BinanceRest, ATaskThatComesBackAtOnceWaitsLongerUpToABound) {
     while (!(due = rest.next(now))) now += second_ns / 100;
     longest = std::max(longest, now - asked);
     EXPECT_LE(now - asked, limits.backoff_max_ns + second_ns / 100);
-    EXPECT_TRUE(rest.answered(due->request_id)->current);
+    EXPECT_TRUE(rest.answered(due->request_id, now)->current);
   }
   EXPECT_GT(longest, second_ns);
   now += limits.calm_ns + 1;
@@ -117,7 +123,7 @@ TEST(BinanceRest, AnUnansweredRequestGivesItsPlaceUp) {
   EXPECT_FALSE(rest.overdue(limits.deadline_ns - 1));
   EXPECT_EQ(rest.overdue(limits.deadline_ns), RestSchedule::Task{0});
   EXPECT_FALSE(rest.overdue(limits.deadline_ns));
-  EXPECT_FALSE(rest.answered(due->request_id)) << "too late";
+  EXPECT_FALSE(rest.answered(due->request_id, 0)) << "too late";
 }
 
 TEST(BinanceRest, ARequestThatCouldNotBeSentIsWantedAgain) {
@@ -130,20 +136,81 @@ TEST(BinanceRest, ARequestThatCouldNotBeSentIsWantedAgain) {
   EXPECT_TRUE(rest.next(second_ns));
 }
 
-TEST(BinanceRest, TheWeightOfAnyMinuteStaysWithinTheLimit) {
+TEST(BinanceRest, TheVenueNeverCountsMoreThanTheLimitWheneverItsWindowBegins) {
   std::mt19937_64 random(99);
-  const RestLimits limits{.in_flight_max = 64};
+  const RestLimits limits{.in_flight_max = 64, .weight = {1'440, minute_ns}};
   auto rest = schedule(limits, 500, 20);
-  std::deque<std::int64_t> sent;  // times, of the last minute
-  for (std::int64_t now = 0; now < 600 * second_ns; now += second_ns / 50) {
+  struct Way {
+    std::uint32_t id;
+    std::int64_t counted_ns, answered_ns;
+  };
+  std::vector<Way> ways;
+  std::deque<std::int64_t> counted;  // by the venue, within its newest minute
+  std::uint64_t sent = 0;
+  for (std::int64_t now = 0; now < 1'800 * second_ns; now += second_ns / 50) {
     for (int i = 0; i < 5; ++i) rest.want(static_cast<std::uint32_t>(random() % 500), now);
     while (const auto due = rest.next(now)) {
-      sent.push_back(now);
-      (void)rest.answered(due->request_id);
+      const auto there = static_cast<std::int64_t>(random() % (3 * second_ns));
+      const auto back = static_cast<std::int64_t>(random() % (3 * second_ns));
+      ways.push_back({due->request_id, now + there, now + there + back});
+      ++sent;
     }
-    while (!sent.empty() && sent.front() <= now - 60 * second_ns) sent.pop_front();
-    ASSERT_LE(sent.size() * 20, limits.weight_burst + limits.weight_per_minute);
+    std::erase_if(ways, [&](Way& way) {
+      if (way.counted_ns <= now) {
+        counted.push_back(std::exchange(way.counted_ns, std::numeric_limits<std::int64_t>::max()));
+      }
+      if (way.answered_ns > now) return false;
+      return rest.answered(way.id, now).has_value();
+    });
+    std::sort(counted.begin(), counted.end());
+    while (!counted.empty() && counted.front() < now - minute_ns) counted.pop_front();
+    ASSERT_LE(counted.size() * 20, limits.weight.most);
   }
+  EXPECT_GT(sent * 20, 1'440U * 30 * 9 / 10) << "nearly all of the limit is used";
+}
+
+TEST(BinanceRest, ThoseThatHaveFirstTurnGoBeforeTheOthersUnlessTheyComeBackAtOnce) {
+  using Turn = RestSchedule::Turn;
+  const std::int64_t now = 0;
+  auto rest = schedule({.in_flight_max = 1}, 3);
+  rest.want(0, now);
+  rest.want(1, now);
+  rest.want(2, now + 5, Turn::First);
+  const auto first = rest.next(now + 5);
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->task, 2U);
+  EXPECT_TRUE(rest.answered(first->request_id, now));
+  rest.want(2, now + 6, Turn::First);
+  const auto second = rest.next(now + 60 * second_ns);
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->task, 0U) << "one that loses its book over and over waits like all";
+}
+
+TEST(BinanceRest, APostponedTaskWaitsAndHoldsUpNobody) {
+  auto rest = schedule({}, 2);
+  rest.want(0, 0, RestSchedule::Turn::First);
+  rest.postpone(0, 300 * second_ns);
+  rest.want(1, 1);
+  const auto due = rest.next(1);
+  ASSERT_TRUE(due);
+  EXPECT_EQ(due->task, 1U);
+  EXPECT_FALSE(rest.next(300 * second_ns - 1));
+  EXPECT_TRUE(rest.next(300 * second_ns));
+}
+
+TEST(BinanceRest, WaitingForWeightIsCountedOnceForEachWait) {
+  std::int64_t now = 0;
+  auto rest = schedule({.weight = {40, minute_ns}}, 3);
+  for (RestSchedule::Task task = 0; task < 3; ++task) rest.want(task, now);
+  const auto one = rest.next(now);
+  const auto two = rest.next(now);
+  ASSERT_TRUE(one && two);
+  for (; now < second_ns; now += second_ns / 10) EXPECT_FALSE(rest.next(now));
+  EXPECT_EQ(rest.take_paced(), 1U);
+  EXPECT_TRUE(rest.answered(one->request_id, now));
+  EXPECT_FALSE(rest.next(now + minute_ns)) << "the answer may have been counted until now";
+  EXPECT_TRUE(rest.next(now + minute_ns + 1));
+  EXPECT_EQ(rest.take_paced(), 0U);
 }
 
 TEST(BinanceRest, AllOfManyTasksGetTheirTurn) {
@@ -154,7 +221,7 @@ TEST(BinanceRest, AllOfManyTasksGetTheirTurn) {
   for (std::int64_t now = 0; now < 300 * second_ns; now += second_ns / 10) {
     while (const auto due = rest.next(now)) {
       ++served[due->task];
-      (void)rest.answered(due->request_id);
+      (void)rest.answered(due->request_id, now);
     }
   }
   for (const auto count : served) EXPECT_EQ(count, 1);

@@ -99,6 +99,12 @@ void write_venue(std::ostream& out, const VenueConfig& venue) {
   number("connect_ms_max", venue.connect_ms_max);
   number("retry_ms_max", venue.retry_ms_max);
   number("rest_ms_max", venue.rest_ms_max);
+  number("connects_max", venue.connects_max);
+  number("connects_window_ms", venue.connects_window_ms);
+  number("messages_max", venue.messages_max);
+  number("messages_window_ms", venue.messages_window_ms);
+  number("rest_weight_max", venue.rest_weight_max);
+  number("rest_window_ms", venue.rest_window_ms);
 }
 
 std::string written(const Config& config) {
@@ -147,6 +153,8 @@ void check(const Config& config) {
     RINGSIDE_CHECK(venue.connect_ms_max >= 50 && venue.connect_ms_max <= 60000);
     RINGSIDE_CHECK(venue.retry_ms_max >= 10 && venue.retry_ms_max <= 600000);
     RINGSIDE_CHECK(venue.rest_ms_max >= 50 && venue.rest_ms_max <= 600000);
+    RINGSIDE_CHECK(venue.address_instruments >= venue.instruments.size());
+    RINGSIDE_CHECK(venue.messages_max == 0 || venue.messages_max >= 4);
     try {
       const auto url = net::parse_url(venue.websocket);
       RINGSIDE_CHECK(url.websocket && !url.host.empty());
