@@ -142,6 +142,7 @@ void Binance::subscribe(const Session& session, std::string_view stream, UtcNs n
   const bool of_market =
       kind == BinanceStream::Kind::Trade || kind == BinanceStream::Kind::AggTrade;
   if (session.reach != Reach::All && of_market != (session.reach == Reach::Market)) return;
+  if (services_.limits != nullptr && !services_.limits->stream(session.id)) return;
   if (subscriptions_.add(channel, listing, {session.id, session.combined ? 1U : 0U, true}, now) !=
           nullptr &&
       kind == BinanceStream::Kind::Depth && !services_.replaying) {
@@ -152,7 +153,10 @@ void Binance::subscribe(const Session& session, std::string_view stream, UtcNs n
 void Binance::unsubscribe(const Session& session, std::string_view stream) {
   ListingIndex listing = 0;
   ChannelIndex channel = 0;
-  if (find_stream(stream, listing, channel)) subscriptions_.remove(channel, listing, session.id);
+  if (!find_stream(stream, listing, channel)) return;
+  if (subscriptions_.remove(channel, listing, session.id) && services_.limits != nullptr) {
+    services_.limits->stream_ended(session.id);
+  }
 }
 
 void Binance::publish(ListingIndex listing, ChannelIndex channel, std::string_view data) {

@@ -23,6 +23,8 @@ Exchange::Exchange(const ExchangeOptions& options, Outlet& outlet, UtcNs now)
   services.rest_delay_ns = std::int64_t{spec.rest_ms} * 1'000'000;
   services.depth_period_ns = std::int64_t{spec.depth_ms} * 1'000'000;
   services.split_layout = options.split_layout;
+  limits_ = Limits(options.limits, name);
+  services.limits = &limits_;
   venue_ = make_venue(name, services);
   if (!venue_) {
     throw std::invalid_argument("'" + name + "' is no venue that can be simulated; venues are " +
@@ -61,6 +63,7 @@ void Exchange::on_open(SessionId session, std::string_view target, UtcNs now) {
 }
 
 void Exchange::on_close(SessionId session) {
+  limits_.closed(session);
   outlet_.on_close(session);
   venue_->on_close(session);
 }

@@ -20,7 +20,8 @@ struct ExchangeOptions {
   std::uint64_t seed = 1;
   bool split_layout = false;  // Binance futures: paths without a prefix stay silent
   std::string faults{};
-  std::string truth{};  // a file; empty: none
+  std::string limits{};  // limits.hpp; empty: off
+  std::string truth{};   // a file; empty: none
 };
 
 class Exchange {
@@ -42,11 +43,13 @@ class Exchange {
   UtcNs advance(UtcNs now);
 
   [[nodiscard]] const Market& market() const { return market_; }
+  [[nodiscard]] Limits& limits() { return limits_; }
 
  private:
   void check_faults() const;
 
   Faults faults_;
+  Limits limits_;
   FaultyOutlet outlet_;
   Market market_;
   std::unique_ptr<TruthLog> truth_;

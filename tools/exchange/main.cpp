@@ -20,6 +20,9 @@ namespace {
 constexpr int exit_usage = 2;
 std::atomic<bool> stop_requested{false};
 
+std::atomic<bool> report_requested{false};
+
+void on_report(int) { report_requested.store(true, std::memory_order_relaxed); }
 void on_signal(int) { stop_requested.store(true, std::memory_order_relaxed); }
 
 struct Arguments {
@@ -83,6 +86,10 @@ void declare(CLI::App& app, Arguments& arguments) {
   app.add_option("--faults", arguments.exchange.faults,
                  "corrupt:SYMBOL@N, drop:SYMBOL@N (the Nth book update); close@N, stall@N,\n"
                  "reset@N, half-close@N (after N data frames); several are separated by commas");
+  app.add_option("--limits", arguments.exchange.limits,
+                 "off (default), venue (what the real one documents), or connects=N/SECONDS,\n"
+                 "messages=N/SECONDS, weight=N/SECONDS, streams=N, ban=SECONDS, separated by\n"
+                 "commas; violations are printed at the end, and on SIGUSR1");
   app.add_flag("--split-layout", arguments.exchange.split_layout,
                "Binance futures as since April 2026: paths without /public or /market stay silent");
   app.add_option("--seed", arguments.exchange.seed, "of a generated market (default: a fresh one)");
@@ -123,7 +130,8 @@ void serve(Arguments& arguments) {
     std::fprintf(stderr, "ringside-exchange: %s\n", server.loop().fallback_line().c_str());
   }
   print_ready(server, options, ca_file, arguments.exchange.seed);
-  server.run(stop_requested);
+  server.run(stop_requested, &report_requested);
+  if (server.limited()) std::printf("%s\n", server.report_json().c_str());
 }
 
 int run(int argc, char** argv) {
@@ -154,6 +162,8 @@ int main(int argc, char** argv) {
   action.sa_handler = ringside::exchange::on_signal;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  action.sa_handler = ringside::exchange::on_report;
+  sigaction(SIGUSR1, &action, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   return ringside::exchange::run(argc, argv);
 }

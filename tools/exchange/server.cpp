@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <ctime>
 #include <span>
+#include <utility>
 
 #include "net/websocket_frame.hpp"
 
@@ -34,6 +36,10 @@ std::string_view first_frames(std::string_view frames) {
     bytes += frame;
   }
   return frames.substr(0, bytes);
+}
+
+std::string retry_after(const Limits::Verdict& verdict) {
+  return "Retry-After: " + std::to_string(verdict.retry_after_s) + "\r\n";
 }
 
 net::WebSocketServerOptions server_options(const ServerOptions& options) {
@@ -68,8 +74,20 @@ net::WebSocketServerCallbacks Server::callbacks() {
 // Steady, so that the market's time never jumps.
 UtcNs Server::now() const { return {read_clock(CLOCK_MONOTONIC) + utc_minus_steady_ns_}; }
 
-void Server::run(const std::atomic<bool>& stop) {
+std::string Server::report_json() {
+  const auto open = std::count_if(slots_.begin(), slots_.end(),
+                                  [](const Slot& slot) { return slot.session != 0; });
+  return R"({"violations": )" + exchange_.limits().violations_json() + R"(, "accepted": )" +
+         std::to_string(server_.accepted()) + R"(, "opened": )" + std::to_string(opened_) +
+         R"(, "open": )" + std::to_string(open) + "}";
+}
+
+void Server::run(const std::atomic<bool>& stop, std::atomic<bool>* report) {
   while (!stop.load(std::memory_order_relaxed)) {  // a flag alone: nothing else is published by it
+    if (report != nullptr && report->exchange(false, std::memory_order_relaxed)) {
+      std::printf("%s\n", report_json().c_str());
+      std::fflush(stdout);
+    }
     const auto next = exchange_.advance(now());
     hand_over_all();
     cut_the_stuck();
@@ -88,12 +106,24 @@ void Server::on_request(void* context, net::ServerConnection& connection,
   if (request.method != "GET") {
     return self.answer(slot.request, 405, R"({"code":-1,"msg":"only GET is served"})");
   }
+  if (const auto verdict = self.exchange_.limits().request(request.target, self.now());
+      verdict.status != 0) {
+    slot.request = 0;
+    connection.respond(verdict.status, "application/json",
+                       R"({"code":-1003,"msg":"Too much request weight used."})",
+                       retry_after(verdict));
+    return;
+  }
   self.exchange_.on_get(slot.request, request.target, self.now());
 }
 
-bool Server::on_upgrade(void* context, net::ServerConnection&,
+bool Server::on_upgrade(void* context, net::ServerConnection& connection,
                         const net::HttpRequest& request) noexcept {
-  return static_cast<Server*>(context)->exchange_.accepts(request.target);
+  auto& exchange = static_cast<Server*>(context)->exchange_;
+  const auto verdict = exchange.limits().connect(static_cast<Server*>(context)->now());
+  if (verdict.status == 0) return exchange.accepts(request.target);
+  connection.respond(verdict.status, "text/plain", "error code: 1015", retry_after(verdict));
+  return false;
 }
 
 void Server::on_open(void* context, net::ServerConnection& connection) noexcept {
@@ -103,6 +133,9 @@ void Server::on_open(void* context, net::ServerConnection& connection) noexcept 
   slot.connection = &connection;
   slot.session = self.next_id(connection.index());
   slot.progress_ns = self.now().value;
+  const auto& seen = connection.counters();  // of all its lives
+  slot.control_frames = seen.pings_received + seen.pongs_received;
+  ++self.opened_;
   self.exchange_.on_open(slot.session, connection.target(), self.now());
   self.hand_over(slot);
 }
@@ -112,6 +145,13 @@ void Server::on_text(void* context, net::ServerConnection& connection, std::stri
   auto& self = *static_cast<Server*>(context);
   auto& slot = self.slots_[connection.index()];
   if (slot.session == 0) return;
+  const auto& seen = connection.counters();
+  const auto control = seen.pings_received + seen.pongs_received;
+  const auto more = control - std::exchange(slot.control_frames, control);
+  if (!self.exchange_.limits().message(slot.session, static_cast<std::uint32_t>(more),
+                                       self.now())) {
+    return connection.close(1008, "Too many requests");
+  }
   self.exchange_.on_text(slot.session, text, self.now());
   self.hand_over(slot);
 }

@@ -38,8 +38,11 @@ class Server final : public Outlet {
   [[nodiscard]] std::uint16_t port() const { return server_.port(); }
   [[nodiscard]] std::string_view websocket_path() const { return exchange_.websocket_path(); }
   [[nodiscard]] const net::Loop& loop() const { return loop_; }
-  // Until `stop` is true.
-  void run(const std::atomic<bool>& stop);
+  // Until `stop` is true. Each time that `report` is, it is made false, and report_json() printed.
+  void run(const std::atomic<bool>& stop, std::atomic<bool>* report = nullptr);
+  // {"violations": {...}, "accepted": TCP connections, "opened": WebSockets, "open": those now}
+  [[nodiscard]] std::string report_json();
+  [[nodiscard]] bool limited() { return exchange_.limits().on(); }
 
   void send(SessionId session, std::string_view text, Frame frame) override;
   void close(SessionId session, Ending ending) override;
@@ -57,6 +60,7 @@ class Server final : public Outlet {
     std::size_t sent = 0;   // of pending
     std::size_t waiting_before = 0;
     std::int64_t progress_ns = 0;
+    std::uint64_t control_frames = 0;  // pings and pongs, counted by the limits so far
   };
 
   static void on_request(void* context, net::ServerConnection& connection,
@@ -80,6 +84,7 @@ class Server final : public Outlet {
   net::Loop loop_;
   std::vector<Slot> slots_{sessions_max};
   std::uint32_t serial_ = 0;
+  std::uint64_t opened_ = 0;
   std::int64_t utc_minus_steady_ns_;
   Exchange exchange_;
   net::WebSocketServer server_;

@@ -17,6 +17,7 @@
 #include "ringside/time.hpp"
 #include "tools/capture/capture.hpp"
 #include "tools/exchange/faults.hpp"
+#include "tools/exchange/limits.hpp"
 #include "tools/exchange/market.hpp"
 #include "tools/exchange/outlet.hpp"
 #include "tools/exchange/subscriptions.hpp"
@@ -31,9 +32,10 @@ struct VenueServices {
   Faults& faults;
   Truth* truth = nullptr;  // null: none asked for
   bool replaying = false;
-  std::int64_t rest_delay_ns = 0;  // of answers in a generated market
+  std::int64_t rest_delay_ns = 0;    // of answers in a generated market
   std::int64_t depth_period_ns = 0;  // of gathered depth messages; 0: the stream's own
-  bool split_layout = false;       // Binance futures: paths without a prefix stay silent
+  Limits* limits = nullptr;          // of streams; null: none
+  bool split_layout = false;         // Binance futures: paths without a prefix stay silent
 };
 
 // How a venue's generated market behaves.
