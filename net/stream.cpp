@@ -190,6 +190,10 @@ void Stream::connected() noexcept {
 
 void Stream::opened() noexcept {
   loop_.disarm(timer_);
+  if (tls_ != nullptr) {
+    ++counters_.tls_handshakes;
+    if (tls_session_.resumed()) ++counters_.tls_resumed;
+  }
   enter(StreamState::Open);
   callbacks_.on_open(callbacks_.context);
 }

@@ -78,6 +78,8 @@ struct StreamCounters {
   CloseCounters closed{};                                   // by CloseReason
   std::uint64_t received_bytes = 0;                         // on the wire
   std::uint64_t sent_bytes = 0;
+  std::uint64_t tls_handshakes = 0;
+  std::uint64_t tls_resumed = 0;    // of them, those that went on from the connection before
   std::uint64_t forced_closes = 0;  // the peer did not finish within close_ns_max
 };
 

@@ -63,6 +63,12 @@ int select_alpn(SSL*, const unsigned char** out, unsigned char* out_bytes, const
   return SSL_TLSEXT_ERR_OK;
 }
 
+// 1: the ticket is ours to free.
+int keep_ticket(SSL* ssl, SSL_SESSION* ticket) {
+  static_cast<TlsSession*>(SSL_get_app_data(ssl))->keep_ticket(ticket);
+  return 1;
+}
+
 bool is_numeric(const std::string& host) {
   in6_addr address{};
   return ::inet_pton(AF_INET, host.c_str(), &address) == 1 ||
@@ -107,6 +113,9 @@ void TlsContext::FreeMethod::operator()(BIO_METHOD* method) const noexcept {
   BIO_meth_free(method);
 }
 void TlsSession::FreeSsl::operator()(SSL* ssl) const noexcept { SSL_free(ssl); }
+void TlsSession::FreeTicket::operator()(SSL_SESSION* ticket) const noexcept {
+  SSL_SESSION_free(ticket);
+}
 
 TlsContext::TlsContext(TlsContext&&) noexcept = default;
 TlsContext& TlsContext::operator=(TlsContext&&) noexcept = default;
@@ -135,6 +144,9 @@ TlsContext TlsContext::client(const TlsClientOptions& options) {
   if (SSL_CTX_set_alpn_protos(context, alpn_http_1_1, sizeof(alpn_http_1_1)) != 0) {
     refuse("TLS cannot be set up");
   }
+  // Kept by their sessions, not by OpenSSL: one a connection, for the same host only.
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
+  SSL_CTX_sess_set_new_cb(context, keep_ticket);
   if (options.insecure_for_tests) {
     SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nullptr);
     return made;
@@ -193,8 +205,22 @@ TlsStatus TlsSession::begin(const TlsContext& context, const std::string& host,
     set_detail("host name unusable for TLS");
     return TlsStatus::Failed;
   }
+  SSL_set_app_data(ssl_.get(), this);
+  if (ticket_ != nullptr && ticket_context_ == &context && ticket_host_ == host) {
+    (void)SSL_set_session(ssl_.get(), ticket_.get());  // refused: a whole handshake
+  } else {
+    ticket_.reset();
+    ticket_context_ = &context;
+    ticket_host_ = host;
+  }
   return TlsStatus::Ok;
 }
+
+bool TlsSession::resumed() const noexcept {
+  return ssl_ != nullptr && SSL_session_reused(ssl_.get()) == 1;
+}
+
+void TlsSession::keep_ticket(SSL_SESSION* ticket) noexcept { ticket_.reset(ticket); }
 
 void TlsSession::end() noexcept {
   ssl_.reset();

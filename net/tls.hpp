@@ -21,6 +21,7 @@ using SSL = struct ssl_st;
 using SSL_CTX = struct ssl_ctx_st;
 using BIO_METHOD = struct bio_method_st;
 using BIO = struct bio_st;
+using SSL_SESSION = struct ssl_session_st;
 
 namespace ringside::net {
 
@@ -91,6 +92,9 @@ class TlsSession {
   [[nodiscard]] TlsStatus begin(const TlsContext& context, const std::string& host,
                                 SendQueue& output) noexcept;
   [[nodiscard]] bool active() const noexcept { return ssl_ != nullptr; }
+  // After the handshake: it went on from the last connection of this object to the same host, whose
+  // certificate was verified then. Half the work; the server may always decline.
+  [[nodiscard]] bool resumed() const noexcept;
   void end() noexcept;
 
   // The bytes that handshake() and read() take from; must stay until they say WantInput.
@@ -105,6 +109,9 @@ class TlsSession {
   // After CertificateRefused: which TlsCertificate* reason it is.
   [[nodiscard]] CloseReason refusal() const noexcept { return refusal_; }
 
+  // The client's next connection to this host may begin with it. Takes it over.
+  void keep_ticket(SSL_SESSION* ticket) noexcept;
+
   // What the BIO does.
   int take_input(char* out, int bytes) noexcept;
   int put_output(const char* bytes, int count) noexcept;
@@ -113,12 +120,18 @@ class TlsSession {
   struct FreeSsl {
     void operator()(SSL* ssl) const noexcept;
   };
+  struct FreeTicket {
+    void operator()(SSL_SESSION* ticket) const noexcept;
+  };
   TlsStatus status_of(int result) noexcept;
   void set_detail(std::string_view text) noexcept;
 
   std::unique_ptr<SSL, FreeSsl> ssl_;
   std::span<const std::byte> input_;
   SendQueue* output_ = nullptr;
+  std::unique_ptr<SSL_SESSION, FreeTicket> ticket_;  // of this host and context, or null
+  std::string ticket_host_;
+  const TlsContext* ticket_context_ = nullptr;
   CloseReason refusal_ = CloseReason::None;
   std::size_t detail_bytes_ = 0;
   char detail_[192];

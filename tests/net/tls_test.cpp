@@ -4,6 +4,10 @@
 #include <openssl/ssl.h>
 #include <sys/stat.h>
 
+#include <memory>
+#include <optional>
+#include <vector>
+
 #include "websocket_fixture.hpp"
 
 namespace ringside::net {
@@ -121,6 +125,50 @@ TEST_P(TlsTest, OnlyTheSwitchForTestsAcceptsAnything) {
   const TlsContext careless = TlsContext::client({.insecure_for_tests = true});
   EXPECT_EQ(meet(make_self_signed({.valid_to_s = -60}), careless, "127.0.0.1").client,
             CloseReason::None);
+}
+
+TEST_P(TlsTest, AReconnectGoesOnFromTheSessionBefore) {
+  const LocalTls local;
+  ServerSide server(loop(), {.tls = &local.server});
+  ClientSide client(loop(), {.url = url_of(server.server, "/", true), .tls = &local.client});
+  for (int round = 1; round <= 3; ++round) {
+    client.client.connect();
+    // The ticket comes behind the handshake: the echo behind the ticket.
+    ASSERT_TRUE(turn_until([&] { return client.opened == round; }));
+    ASSERT_TRUE(client.client.send_text("x"));
+    ASSERT_TRUE(turn_until([&] { return client.texts.size() == static_cast<unsigned>(round); }));
+    client.client.close();
+    ASSERT_TRUE(turn_until([&] { return client.closed == round && server.closed == round; }));
+  }
+  EXPECT_EQ(client.client.stream_counters().tls_handshakes, 3u);
+  EXPECT_EQ(client.client.stream_counters().tls_resumed, 2u);
+}
+
+// Another server behind the same name cannot read the ticket: a whole handshake, and verified.
+TEST_P(TlsTest, ATicketIsNoPassportForAnotherCertificate) {
+  const LocalTls local;
+  const LocalTls stranger;
+  std::uint16_t port = 0;
+  ClientSide* client = nullptr;
+  std::optional<ClientSide> made;
+  {
+    ServerSide server(loop(), {.tls = &local.server});
+    port = server.server.port();
+    made.emplace(loop(), WebSocketClientOptions{.url = url_of(server.server, "/", true),
+                                                .tls = &local.client});
+    client = &*made;
+    client->client.connect();
+    ASSERT_TRUE(turn_until([&] { return client->opened == 1; }));
+    ASSERT_TRUE(client->client.send_text("x"));
+    ASSERT_TRUE(turn_until([&] { return client->texts.size() == 1; }));
+    client->client.close();
+    ASSERT_TRUE(turn_until([&] { return client->closed == 1 && server.closed == 1; }));
+  }
+  ServerSide impostor(loop(), {.port = port, .tls = &stranger.server});
+  client->client.connect();
+  ASSERT_TRUE(turn_until([&] { return client->closed == 2; }));
+  EXPECT_EQ(client->reason, CloseReason::TlsCertificateUntrusted);
+  EXPECT_EQ(client->client.stream_counters().tls_resumed, 0u);
 }
 
 TEST_P(TlsTest, APlainServerIsNoTlsServer) {
@@ -326,6 +374,62 @@ TEST(CertificateTest, KeysAreForTheirOwnerOnly) {
   struct stat status {};
   ASSERT_EQ(::stat(local.files.key_file.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600u);
+}
+
+// RFC 8446, 4.6.3: both ends change their keys in mid-stream, and the one asked says so itself.
+TEST(TlsKeyUpdate, TheStreamGoesOnUnderNewKeysAndTheRequestIsAnswered) {
+  const LocalTls local;
+  SendQueue from_client(1 << 20);
+  SendQueue to_client(1 << 20);
+  TlsSession client;
+  ASSERT_EQ(client.begin(local.client, "localhost", from_client), TlsStatus::Ok);
+  std::unique_ptr<SSL, decltype(&SSL_free)> server(SSL_new(local.server.native()), SSL_free);
+  BIO* const in = BIO_new(BIO_s_mem());
+  BIO* const out = BIO_new(BIO_s_mem());
+  SSL_set_bio(server.get(), in, out);
+  SSL_set_accept_state(server.get());
+  const auto carry = [&] {  // both ways
+    while (!from_client.empty()) {
+      const auto bytes = from_client.front();
+      ASSERT_EQ(BIO_write(in, bytes.data(), static_cast<int>(bytes.size())),
+                static_cast<int>(bytes.size()));
+      from_client.pop(bytes.size());
+    }
+  };
+  std::vector<std::byte> wire(1 << 16);
+  const auto to_the_client = [&] {
+    const int count = BIO_read(out, wire.data(), static_cast<int>(wire.size()));
+    client.set_input(std::span(wire).first(count > 0 ? static_cast<std::size_t>(count) : 0));
+  };
+  bool done = false;
+  for (int i = 0; i < 10 && !done; ++i) {
+    const TlsStatus status = client.handshake();
+    carry();
+    (void)SSL_do_handshake(server.get());
+    to_the_client();
+    done = status == TlsStatus::Ok;
+  }
+  ASSERT_TRUE(done);
+  std::vector<std::byte> text(64);
+  (void)client.read(text);  // tickets
+  ASSERT_EQ(client.write(std::as_bytes(std::span("tock", 4))), TlsStatus::Ok);
+  const std::size_t record_bytes = from_client.size();
+  carry();
+  char answer[8] = {};
+  EXPECT_EQ(SSL_read(server.get(), answer, sizeof(answer)), 4);
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_EQ(SSL_key_update(server.get(), SSL_KEY_UPDATE_REQUESTED), 1);
+    ASSERT_EQ(SSL_write(server.get(), "tick", 4), 4);
+    to_the_client();
+    const TlsRead read = client.read(text);
+    EXPECT_EQ(read.status, TlsStatus::WantInput);
+    EXPECT_EQ(read.bytes, 4u);
+    ASSERT_EQ(client.write(std::as_bytes(std::span("tock", 4))), TlsStatus::Ok);
+    EXPECT_GT(from_client.size(), record_bytes);  // its own KeyUpdate comes first
+    carry();
+    EXPECT_EQ(SSL_read(server.get(), answer, sizeof(answer)), 4);
+    EXPECT_STREQ(answer, "tock");
+  }
 }
 
 }  // namespace
