@@ -6,6 +6,9 @@ ringside_packages=(
   libtomlplusplus-dev libcli11-dev libfmt-dev
 )
 ringside_test_packages=(libgtest-dev libbenchmark-dev nlohmann-json3-dev libreaderwriterqueue-dev)
+# Foreign servers that the client is tried with; their tests are skipped where they are missing.
+# Not for everybody's machine: Debian starts nginx when it installs it.
+ringside_peer_packages=(python3-websockets nginx-light nodejs node-ws)
 ringside_fuzz_packages=(clang libclang-rt-14-dev)
 
 say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
