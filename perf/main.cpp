@@ -31,8 +31,15 @@ void run_ipc(Report& report, Scale scale) {
   ringside::perf::bench_ipc_table(report, scale);
 }
 
+void run_net(Report& report, Scale scale) {
+  ringside::perf::pin_to(ringside::perf::core_pair().first);
+  ringside::perf::bench_net_client(report, scale);
+  ringside::perf::bench_net_loop(report, scale);
+}
+
 constexpr std::array suites{
     Suite{"ipc", run_ipc},
+    Suite{"net", run_net},
     Suite{"pipeline", ringside::perf::scenario_pipeline},
 };
 
