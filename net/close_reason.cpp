@@ -22,6 +22,12 @@ const char* name_of(CloseReason reason) noexcept {
       return "connect_failed";
     case CloseReason::ConnectTimeout:
       return "connect_timeout";
+    case CloseReason::ProxyRefused:
+      return "proxy_refused";
+    case CloseReason::ProxyInvalid:
+      return "proxy_invalid";
+    case CloseReason::ProxyTimeout:
+      return "proxy_timeout";
     case CloseReason::TlsHandshakeFailed:
       return "tls_handshake_failed";
     case CloseReason::TlsCertificateExpired:

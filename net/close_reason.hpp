@@ -18,6 +18,9 @@ enum class CloseReason : std::uint8_t {
   ResolveTimeout,            //
   ConnectFailed,             // every address refused or unreachable
   ConnectTimeout,            //
+  ProxyRefused,              // its HTTP status is in the detail
+  ProxyInvalid,              // no HTTP
+  ProxyTimeout,              //
   TlsHandshakeFailed,        // anything but the certificate
   TlsCertificateExpired,     // or not valid yet
   TlsCertificateSelfSigned,  // signed by itself, and not trusted

@@ -5,11 +5,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <system_error>
 
 #include "ipc/check.hpp"
+#include "net/http_head.hpp"
 
 namespace ringside::net {
 
@@ -47,6 +50,8 @@ const char* name_of(StreamState state) noexcept {
       return "resolving";
     case StreamState::Connecting:
       return "connecting";
+    case StreamState::ProxyHandshake:
+      return "proxy_handshake";
     case StreamState::TlsHandshake:
       return "tls_handshake";
     case StreamState::Open:
@@ -114,6 +119,11 @@ void Stream::connect(std::string_view host, std::uint16_t port, const TlsContext
   enter(StreamState::Resolving);
   try {
     host_ = host;
+    port_ = port;
+    if (!options_.proxy.host.empty()) {
+      host = options_.proxy.host;
+      port = options_.proxy.port;
+    }
     if (const auto numeric = parse_numeric(host, port)) {
       addresses_[0] = *numeric;
       address_count_ = 1;
@@ -131,7 +141,9 @@ void Stream::connect(std::string_view host, std::uint16_t port, const TlsContext
 void Stream::resolved(void* context, const LookupResult& result) noexcept {
   auto& self = *static_cast<Stream*>(context);
   if (self.state_ != StreamState::Resolving) return;
-  if (result.count == 0) return self.abort(CloseReason::ResolveFailed, self.host_);
+  if (result.count == 0)
+    return self.abort(CloseReason::ResolveFailed,
+                      self.options_.proxy.host.empty() ? self.host_ : self.options_.proxy.host);
   self.addresses_ = result.addresses;
   self.address_count_ = result.count;
   self.try_next_address();
@@ -179,6 +191,45 @@ void Stream::accept(int descriptor, const TlsContext* tls) noexcept {
 void Stream::connected() noexcept {
   inbox_begin_ = inbox_end_ = record_used_ = 0;
   channel_.start_receive();
+  if (!options_.proxy.host.empty()) return ask_proxy();
+  reached();
+}
+
+void Stream::ask_proxy() noexcept {
+  enter(StreamState::ProxyHandshake);
+  loop_.arm(timer_, loop_.steady_ns() + options_.proxy_ns_max);
+  try {
+    const std::string request = connect_request(options_.proxy, host_, port_);
+    if (!queue_.push(std::as_bytes(std::span(request)))) {
+      return abort(CloseReason::SendQueueFull, "request to the proxy");
+    }
+  } catch (const std::exception& error) {
+    return abort(CloseReason::SocketError, error.what());
+  }
+  kick_send();
+}
+
+void Stream::receive_from_proxy(std::span<const std::byte> bytes) noexcept {
+  const auto room = inbox_room();
+  if (bytes.size() > std::min(room.size(), head_bytes_max)) {
+    return abort(CloseReason::ProxyInvalid, "an answer without end");
+  }
+  std::memcpy(room.data(), bytes.data(), bytes.size());
+  inbox_end_ += bytes.size();
+  const ProxyAnswer answer =
+      read_connect_answer({reinterpret_cast<const char*>(inbox_.data()), inbox_end_});
+  if (answer.verdict == ProxyVerdict::Incomplete) return;
+  if (answer.verdict == ProxyVerdict::Connected) {
+    inbox_begin_ = inbox_end_ = 0;
+    return reached();
+  }
+  if (answer.verdict == ProxyVerdict::Invalid) return abort(CloseReason::ProxyInvalid, "no HTTP");
+  std::array<char, 16> text{};
+  const int count = std::snprintf(text.data(), text.size(), "HTTP %d", answer.status);
+  abort(CloseReason::ProxyRefused, {text.data(), static_cast<std::size_t>(count)});
+}
+
+void Stream::reached() noexcept {
   if (tls_ == nullptr) return opened();
   enter(StreamState::TlsHandshake);
   loop_.arm(timer_, loop_.steady_ns() + options_.tls_ns_max);
@@ -240,6 +291,7 @@ void Stream::received(void* context, const Completion& completion) noexcept {
     return self.fail(reason_of(-completion.result), -completion.result);
   }
   self.counters_.received_bytes += completion.bytes.size();
+  if (self.state_ == StreamState::ProxyHandshake) return self.receive_from_proxy(completion.bytes);
   if (self.tls_ != nullptr) return self.receive_tls(completion.bytes, completion.received);
   self.receive_plain(completion.bytes, completion.received);
 }
@@ -319,6 +371,9 @@ void Stream::present_again() noexcept {
 
 void Stream::end_of_stream(bool announced) noexcept {
   if (!announced) peer_finished_ = true;
+  if (state_ == StreamState::ProxyHandshake) {
+    return abort(CloseReason::ProxyInvalid, "the proxy closed without an answer");
+  }
   if (state_ == StreamState::TlsHandshake) {
     return abort(CloseReason::TlsHandshakeFailed, "the peer closed during the handshake");
   }
@@ -366,7 +421,7 @@ void Stream::flush() noexcept {
 }
 
 void Stream::kick_send() noexcept {
-  if (channel_.send.in_flight || queue_.empty() || state_ < StreamState::TlsHandshake ||
+  if (channel_.send.in_flight || queue_.empty() || state_ < StreamState::ProxyHandshake ||
       state_ == StreamState::Quiescing) {
     return;
   }
@@ -462,12 +517,15 @@ void Stream::deadline(void* context) noexcept {
   auto& self = *static_cast<Stream*>(context);
   switch (self.state_) {
     case StreamState::Resolving:
-      return self.abort(CloseReason::ResolveTimeout, self.host_);
+      return self.abort(CloseReason::ResolveTimeout,
+                        self.options_.proxy.host.empty() ? self.host_ : self.options_.proxy.host);
     case StreamState::Connecting:
       // Its completion decides: the next address, or the end.
       self.timed_out_ = true;
       self.set_detail("no answer");
       return self.channel_.cancel();
+    case StreamState::ProxyHandshake:
+      return self.abort(CloseReason::ProxyTimeout, "no answer of the proxy");
     case StreamState::TlsHandshake:
       return self.abort(CloseReason::TlsTimeout, "no TLS answer: is it a plain port?");
     case StreamState::Draining:

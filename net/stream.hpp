@@ -9,7 +9,8 @@
 // object may be connected again, or destroyed, inside it. It may be destroyed at any other time,
 // too, but inside its other callbacks.
 //
-// Closed -> Resolving -> Connecting -> TlsHandshake -> Open -> Draining -> Finishing -> Quiescing
+// Closed -> Resolving -> Connecting (-> ProxyHandshake) -> TlsHandshake -> Open -> Draining ->
+// Finishing -> Quiescing
 //   -> Closed; each state before Draining may fail straight to Quiescing.
 #pragma once
 
@@ -23,6 +24,7 @@
 #include "net/channel.hpp"
 #include "net/close_reason.hpp"
 #include "net/loop.hpp"
+#include "net/proxy.hpp"
 #include "net/resolver.hpp"
 #include "net/send_queue.hpp"
 #include "net/tls.hpp"
@@ -38,6 +40,8 @@ struct StreamOptions {
   ReceiveBuffers receive_buffers{};
   std::int64_t resolve_ns_max = 5 * ns_per_s;
   std::int64_t connect_ns_max = 5 * ns_per_s;  // for each address
+  ProxyOptions proxy{};                        // of connect(); empty: straight to the server
+  std::int64_t proxy_ns_max = 5 * ns_per_s;    // for its answer
   std::int64_t tls_ns_max = 5 * ns_per_s;
   std::int64_t close_ns_max = 2 * ns_per_s;  // flush, FIN, and the peer's FIN
 };
@@ -63,6 +67,7 @@ enum class StreamState : std::uint8_t {
   Closed,
   Resolving,
   Connecting,
+  ProxyHandshake,
   TlsHandshake,
   Open,
   Draining,   // asked to close: the send queue empties
@@ -135,6 +140,9 @@ class Stream {
 
   void try_next_address() noexcept;
   void connected() noexcept;
+  void ask_proxy() noexcept;
+  void receive_from_proxy(std::span<const std::byte> bytes) noexcept;
+  void reached() noexcept;
   void opened() noexcept;
 
   void receive_plain(std::span<std::byte> bytes, Ticks received) noexcept;
@@ -165,7 +173,8 @@ class Stream {
   bool peer_finished_ = false;
   bool timed_out_ = false;  // the connect in flight was cancelled by its deadline
 
-  std::string host_;
+  std::string host_;  // of the server, whether or not a proxy leads there
+  std::uint16_t port_ = 0;
   std::array<SocketAddress, addresses_max> addresses_{};
   std::uint32_t address_count_ = 0;
   std::uint32_t address_next_ = 0;
