@@ -6,8 +6,10 @@
 #include <array>
 #include <filesystem>
 #include <set>
+#include <system_error>
 
 #include "collector/venue_limits.hpp"
+#include "net/url.hpp"
 
 namespace ringside::collector {
 namespace {
@@ -61,6 +63,14 @@ constexpr std::array venue_keys{
            "it begins short and doubles, with jitter."},
     KeyDoc{"rest_ms_max", "integer", "10000", "50 to 600000 ms",
            "Longest a REST answer may take, connecting included."},
+    KeyDoc{"proxy", "string", "none", "http://host:port",
+           "HTTP proxy to go through, by CONNECT. No environment variable is looked at."},
+    KeyDoc{"proxy_authorization", "string", "none", "e.g. Basic dXNlcjpwYXNz",
+           "What the proxy is told in Proxy-Authorization. Keep the file unreadable to others."},
+    KeyDoc{
+        "compress", "boolean", "false", "",
+        "Offer permessage-deflate and gzip. Saves traffic, costs the collector several times the "
+        "CPU of a message."},
     KeyDoc{"connects_max", "integer", "the venue's limit", "1 to 100000",
            "Attempts to connect that the venue allows of one address, within connects_window_ms."},
     KeyDoc{"connects_window_ms", "integer", "the venue's", "100 to 3600000 ms",
@@ -137,6 +147,25 @@ void read_placement(const ConfigTable& table, const Origin& origin, VenueConfig&
   }
 }
 
+void read_proxy(const ConfigTable& table, VenueConfig& venue) {
+  venue.proxy = table.text("proxy", "");
+  venue.proxy_authorization = table.text("proxy_authorization", "");
+  for (const char c : venue.proxy_authorization) {
+    if (c < ' ' || c > '~') table.fail("proxy_authorization", "must be one printable line");
+  }
+  if (venue.proxy.empty()) {
+    if (!venue.proxy_authorization.empty()) table.fail("proxy_authorization", "needs proxy, too");
+    return;
+  }
+  try {
+    const auto url = net::parse_url(venue.proxy);
+    if (!url.tls && !url.websocket && url.target == "/") return;
+  } catch (const std::system_error&) {
+    // It is no URL at all: said below.
+  }
+  table.fail("proxy", "must be http://host:port");
+}
+
 void read_endpoints(const ConfigTable& table, const Origin& origin, const VenueInfo& info,
                     VenueConfig& venue) {
   venue.websocket = table.text("websocket", info.websocket);
@@ -147,6 +176,8 @@ void read_endpoints(const ConfigTable& table, const Origin& origin, const VenueI
     check_url(table, "rest", venue.rest, "http://", "https://");
   }
   venue.insecure_for_tests = table.boolean("insecure_for_tests", false);
+  venue.compress = table.boolean("compress", false);
+  read_proxy(table, venue);
   venue.tls_ca = table.text("tls_ca", "");
   if (venue.tls_ca.empty()) return;
   const auto base = std::filesystem::path(origin.path).parent_path();

@@ -60,7 +60,10 @@ struct VenueConfig {
   // Of all tables of the file that use this one's endpoint: they share what counts by address.
   // Computed; 0: this one alone.
   std::uint32_t address_instruments = 0;
-  int line = 0;  // in the file, for messages
+  std::string proxy;                // http://host:port; empty: none
+  std::string proxy_authorization;  // of Proxy-Authorization; empty: none
+  bool compress = false;            // permessage-deflate and gzip are offered
+  int line = 0;                     // in the file, for messages
 };
 
 struct Config {

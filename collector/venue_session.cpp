@@ -10,12 +10,17 @@ constexpr std::int64_t reconnect_first_ns = 250'000'000;
 
 }  // namespace
 
-net::StreamOptions stream_options(const VenueConfig& venue) noexcept {
+net::StreamOptions stream_options(const VenueConfig& venue) {
   const auto step_ns = std::int64_t{venue.connect_ms_max} * ns_per_ms;
   net::StreamOptions options;
   options.resolve_ns_max = step_ns;
   options.connect_ns_max = step_ns;
   options.tls_ns_max = step_ns;
+  options.proxy_ns_max = step_ns;
+  if (!venue.proxy.empty()) {
+    const auto proxy = net::parse_url(venue.proxy);
+    options.proxy = {proxy.host, proxy.port, venue.proxy_authorization};
+  }
   return options;
 }
 

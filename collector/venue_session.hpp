@@ -37,7 +37,7 @@ inline constexpr std::uint64_t venue_message_bytes_max = std::uint64_t{4} << 20;
 inline constexpr std::uint16_t close_code_policy = 1008;  // too many messages, says Binance
 
 // How long the steps of a connection may take, and how reconnects wait, as configured.
-net::StreamOptions stream_options(const VenueConfig& venue) noexcept;
+net::StreamOptions stream_options(const VenueConfig& venue);  // throws std::system_error
 net::BackoffOptions backoff_options(const VenueConfig& venue) noexcept;
 
 using FrameCounters = std::array<std::uint64_t, net::frame_error_count>;
@@ -171,6 +171,7 @@ BasicVenueSession<Net>::BasicVenueSession(typename Net::Loop& loop, Options opti
     net::HttpClientOptions rest;
     rest.url = venue_.rest;
     rest.tls = tls_.get();
+    rest.accept_gzip = venue_.compress;
     rest.request_ns_max = std::int64_t{venue_.rest_ms_max} * 1'000'000;
     rest.stream = stream_options(venue_);
     rest_ = std::make_unique<BasicRestLine<Net>>(loop_, rest, on_answer, this);
@@ -256,6 +257,7 @@ void BasicVenueSession<Net>::add_connection(ConnectionIndex index, std::uint64_t
   options.limits.frame_bytes_max = venue_message_bytes_max;
   options.limits.message_bytes_max = venue_message_bytes_max;
   options.limits.validate_utf8 = false;  // simdjson does
+  options.deflate.enabled = venue_.compress;
   options.timing.silence_ns_max = std::int64_t{venue_.no_data_ms} * 1'000'000;
   options.stream = stream_options(venue_);
   options.upgrade_ns_max = std::int64_t{venue_.connect_ms_max} * 1'000'000;

@@ -313,6 +313,54 @@ Inflater::Step Inflater::run(std::span<const std::byte> piece, std::span<std::by
   return {result, out.size() - stream.avail_out};
 }
 
+// --- Gunzip ---
+
+struct Gunzip::State {
+  Arena<48 * 1024> arena;
+  z_stream stream{};
+  bool ended = false;
+};
+
+Gunzip::Gunzip() : state_(std::make_unique<State>()) {
+  constexpr int gzip_only = 16;
+  state_->stream.zalloc = Arena<48 * 1024>::allocate;
+  state_->stream.zfree = Arena<48 * 1024>::release;
+  state_->stream.opaque = &state_->arena;
+  RINGSIDE_CHECK(inflateInit2(&state_->stream, window_bits_max + gzip_only) == Z_OK);
+}
+
+Gunzip::~Gunzip() { (void)inflateEnd(&state_->stream); }
+
+void Gunzip::begin() noexcept {
+  (void)inflateReset(&state_->stream);
+  state_->ended = false;
+}
+
+bool Gunzip::ended() const noexcept { return state_->ended; }
+
+Inflater::Step Gunzip::take(std::span<const std::byte> piece, std::span<std::byte> out) noexcept {
+  if (piece.empty()) return {Inflater::Result::Ok, 0};
+  if (state_->ended) return {Inflater::Result::Invalid, 0};
+  z_stream& stream = state_->stream;
+  std::byte nothing{};
+  stream.next_in = zlib_bytes(piece.data());
+  stream.avail_in = static_cast<uInt>(piece.size());
+  stream.next_out = zlib_bytes(out.empty() ? &nothing : out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  const int status = inflate(&stream, Z_SYNC_FLUSH);
+  const std::size_t bytes = out.size() - stream.avail_out;
+  state_->ended = status == Z_STREAM_END;
+  if (status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR) {
+    return {Inflater::Result::Invalid, bytes};
+  }
+  if (state_->ended) {
+    return {stream.avail_in == 0 ? Inflater::Result::Ok : Inflater::Result::Invalid, bytes};
+  }
+  // Full to the brim may also be just enough: then the trailer, which needs no room, says so.
+  const bool full = stream.avail_in > 0 && stream.avail_out == 0;
+  return {full ? Inflater::Result::OutputFull : Inflater::Result::Ok, bytes};
+}
+
 // --- Deflater ---
 
 struct Deflater::State {

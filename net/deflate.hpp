@@ -1,4 +1,5 @@
-// permessage-deflate (RFC 7692): what the two ends agree on, and the two directions of it. Never
+// permessage-deflate (RFC 7692): what the two ends agree on, and the two directions of it; and the
+// gzip of HTTP bodies (RFC 1952). Never
 // offered unless configured: inflating costs several times what TLS and framing cost together.
 //
 // Unlike zlib alone, neither direction allocates once it is made, a message is inflated into
@@ -90,6 +91,26 @@ class Inflater {
   struct State;
   [[nodiscard]] Step run(std::span<const std::byte> piece, std::span<std::byte> out) noexcept;
 
+  std::unique_ptr<State> state_;
+};
+
+// Unpacks the gzip of an HTTP body, piece by piece. One object a client: 48 KiB.
+class Gunzip {
+ public:
+  Gunzip();
+  ~Gunzip();
+  Gunzip(const Gunzip&) = delete;
+  Gunzip& operator=(const Gunzip&) = delete;
+
+  void begin() noexcept;
+  // Bytes behind the end are Invalid.
+  [[nodiscard]] Inflater::Step take(std::span<const std::byte> piece,
+                                    std::span<std::byte> out) noexcept;
+  // The trailer was there, and its checksum and length are right.
+  [[nodiscard]] bool ended() const noexcept;
+
+ private:
+  struct State;
   std::unique_ptr<State> state_;
 };
 

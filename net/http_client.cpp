@@ -66,6 +66,7 @@ HttpClient::HttpClient(Loop& loop, const HttpClientOptions& options,
                .on_sent = nullptr,
                .on_close = stream_closed}),
       body_(options.body_bytes_max + padding_bytes) {
+  if (options.accept_gzip) gunzip_ = std::make_unique<Gunzip>();
   timer_.callback = deadline;
   timer_.context = this;
 }
@@ -93,8 +94,9 @@ bool HttpClient::begin(std::string_view method, std::string_view target,
   request_ += " ";
   request_ += target;
   request_ += " HTTP/1.1\r\nHost: " + url_.authority() +
-              "\r\nUser-Agent: ringside/" RINGSIDE_VERSION
-              "\r\nAccept-Encoding: identity\r\nConnection: keep-alive\r\n";
+              "\r\nUser-Agent: ringside/" RINGSIDE_VERSION "\r\nAccept-Encoding: ";
+  request_ += gunzip_ ? "gzip" : "identity";
+  request_ += "\r\nConnection: keep-alive\r\n";
   request_ += options_.extra_headers;
   request_ += more;
   if (request_.size() + 2 * TlsSession::record_overhead_max > options_.stream.send_queue_bytes) {
@@ -173,7 +175,9 @@ std::size_t HttpClient::read_head(std::string_view text) noexcept {
   location_ = head.headers.find("Location");
   keep_alive_ = !head.http_1_0 && !head.headers.has_token("Connection", "close");
   const std::string_view encoding = head.headers.find("Content-Encoding");
-  if (!encoding.empty() && !equal_ignoring_case(encoding, "identity")) {
+  packed_ = gunzip_ && equal_ignoring_case(encoding, "gzip");
+  if (packed_) gunzip_->begin();
+  if (!packed_ && !encoding.empty() && !equal_ignoring_case(encoding, "identity")) {
     fail(HttpError::Encoded, encoding);
     return text.size();
   }
@@ -183,6 +187,7 @@ std::size_t HttpClient::read_head(std::string_view text) noexcept {
     return text.size();
   }
   const bool bodiless = head.status == 204 || head.status == 304;
+  if (bodiless) packed_ = false;
   if (head.body.chunked && !bodiless) {
     state_ = State::ChunkedBody;
   } else if (head.body.content_bytes || bodiless) {
@@ -229,6 +234,7 @@ std::size_t HttpClient::read_chunks(std::string_view text) noexcept {
 }
 
 bool HttpClient::keep(std::string_view data) noexcept {
+  if (packed_) return unpack(data);
   if (data.size() > options_.body_bytes_max - body_bytes_) {
     fail(HttpError::BodyTooLarge, "body");
     return false;
@@ -236,6 +242,16 @@ bool HttpClient::keep(std::string_view data) noexcept {
   if (!data.empty()) std::memcpy(body_.data() + body_bytes_, data.data(), data.size());
   body_bytes_ += data.size();
   return true;
+}
+
+bool HttpClient::unpack(std::string_view data) noexcept {
+  const auto room = body_.span().first(options_.body_bytes_max).subspan(body_bytes_);
+  const Inflater::Step step = gunzip_->take(std::as_bytes(std::span(data)), room);
+  body_bytes_ += step.bytes;
+  if (step.result == Inflater::Result::Ok) return true;
+  const bool full = step.result == Inflater::Result::OutputFull;
+  fail(full ? HttpError::BodyTooLarge : HttpError::BodyInvalid, "gzip");
+  return false;
 }
 
 HttpResponse HttpClient::response(HttpError error) const noexcept {
@@ -250,6 +266,11 @@ HttpResponse HttpClient::response(HttpError error) const noexcept {
 }
 
 std::size_t HttpClient::finish(std::size_t used) noexcept {
+  if (packed_ && !gunzip_->ended()) {
+    fail(HttpError::BodyInvalid, "gzip that ends early");
+    return used;
+  }
+  if (packed_) ++counters_.gzip_bodies;
   if (!keep_alive_) stream_.close(CloseReason::Requested);
   HttpResponse answer = response(is_redirect(status_) ? HttpError::Redirect : HttpError::None);
   if (answer.error == HttpError::Redirect) answer.detail = location_;

@@ -1,6 +1,6 @@
 // An HTTP/1.1 client for one server: one request at a time over a connection that is kept, with or
-// without TLS. For REST snapshots, not for the web: redirects are refused and reported, no cookies,
-// no compression.
+// without TLS. For REST snapshots, not for the web: redirects are refused and reported, no cookies;
+// compressed bodies only where they are asked for.
 //
 // Threads: the loop's. Bounded by: HttpClientOptions. Fails by: HttpError in the one on_response
 // that each request() gets, from within Loop::run_once; inside it the next may be asked.
@@ -8,9 +8,11 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
+#include "net/deflate.hpp"
 #include "net/http_head.hpp"
 #include "net/mapped_bytes.hpp"
 #include "net/stream.hpp"
@@ -23,10 +25,10 @@ enum class HttpError : std::uint8_t {
   Connection,    // close_reason and detail say which
   Timeout,       // request_ns_max
   HeadInvalid,   // detail names the HeadError
-  BodyInvalid,   // chunks that are none
+  BodyInvalid,   // chunks or gzip that are none
   BodyTooLarge,  // beyond body_bytes_max
   Truncated,     // the connection ended within the body
-  Encoded,       // a Content-Encoding, though none was asked for
+  Encoded,       // a Content-Encoding that was not asked for
   Redirect,      // status and body hold; detail is the Location
 };
 inline constexpr std::size_t http_error_count = static_cast<std::size_t>(HttpError::Redirect) + 1;
@@ -36,7 +38,8 @@ struct HttpClientOptions {
   std::string url{};                // http[s]://host[:port]; a path is ignored
   const TlsContext* tls = nullptr;  // needed by https; must outlive the client
   std::string extra_headers{};      // whole lines, each ended by CRLF
-  std::size_t body_bytes_max = 64 << 20;
+  bool accept_gzip = false;
+  std::size_t body_bytes_max = 64 << 20;        // as it comes, and unpacked
   std::int64_t request_ns_max = 10 * ns_per_s;  // connecting included
   StreamOptions stream{};
 };
@@ -60,6 +63,7 @@ struct HttpClientCallbacks {
 struct HttpCounters {
   std::uint64_t requests = 0;
   std::uint64_t connections = 0;
+  std::uint64_t gzip_bodies = 0;
   std::uint64_t retries = 0;  // the kept connection turned out to be closed
   std::array<std::uint64_t, http_error_count> responses{};  // by HttpError
 };
@@ -99,6 +103,7 @@ class HttpClient {
   std::size_t read_body(std::string_view text) noexcept;
   std::size_t read_chunks(std::string_view text) noexcept;
   bool keep(std::string_view data) noexcept;
+  bool unpack(std::string_view data) noexcept;
   void fail(HttpError error, std::string_view detail) noexcept;
   std::size_t finish(std::size_t used) noexcept;
   void deliver(const HttpResponse& response) noexcept;
@@ -119,6 +124,8 @@ class HttpClient {
   ChunkedDecoder chunks_;
   std::uint64_t body_left_ = 0;
   MappedBytes body_;
+  std::unique_ptr<Gunzip> gunzip_;  // null: not asked for
+  bool packed_ = false;             // the body is gzip
   std::size_t body_bytes_ = 0;
   int status_ = 0;
   std::int64_t retry_after_s_ = 0;

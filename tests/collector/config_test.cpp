@@ -1,6 +1,7 @@
 // The configuration file: what is accepted, and what each mistake is told.
 #include "collector/config.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -132,6 +133,21 @@ TEST_F(ConfigFile, WrongTypesAndRangesAreRefusedNotClamped) {
   expect_error("lock = true", "spsc_slots = 5000", {"power of two"});
   expect_error("wait = \"adaptive\"", "wait = \"spinn\"", {"did you mean 'spin'?"});
   expect_error("cpu = 3", "cpu = \"three\"", {"\"auto\""});
+}
+
+TEST_F(ConfigFile, AProxyIsAnHttpUrlWithoutAPath) {
+  const auto config = load(replaced("depth = 25",
+                                    "proxy = \"http://proxy.local:3128\"\n"
+                                    "proxy_authorization = \"Basic eDp5\"\ncompress = true"));
+  EXPECT_EQ(config.venues[0].proxy, "http://proxy.local:3128");
+  EXPECT_EQ(config.venues[0].proxy_authorization, "Basic eDp5");
+  EXPECT_TRUE(config.venues[0].compress);
+  EXPECT_FALSE(load(valid).venues[0].compress);
+  for (const auto* wrong : {"https://proxy.local", "ws://proxy.local", "proxy.local:3128",
+                            "http://proxy.local:0", "http://proxy.local/path"}) {
+    expect_error("depth = 25", fmt::format("proxy = \"{}\"", wrong), {"proxy", "http://host:port"});
+  }
+  expect_error("depth = 25", "proxy_authorization = \"Basic eDp5\"", {"needs proxy"});
 }
 
 TEST_F(ConfigFile, ReferencesMustLeadSomewhere) {

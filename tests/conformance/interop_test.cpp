@@ -187,7 +187,7 @@ class Nginx : public Interop {
             tmp + "/b; fastcgi_temp_path " + tmp + "/c; uwsgi_temp_path " + tmp +
             "/d; scgi_temp_path " + tmp +
             "/e;\n types { application/json json; }\n"
-            " gzip_types application/json; gzip_min_length 1;\n"
+            " gzip on; gzip_types application/json; gzip_min_length 1;\n"
             " server {\n  listen 127.0.0.1:" +
             std::to_string(port) + " ssl;\n  ssl_certificate " + certificates_.certificate_file +
             ";\n  ssl_certificate_key " + certificates_.key_file + ";\n  location / { root " +
@@ -253,6 +253,15 @@ TEST_F(Nginx, ServesFilesRefusalsAndAWebSocketBehindItOverTls) {
   EXPECT_EQ(answers.all.back(), (std::pair<int, std::string>{429, "later"}));
   ask("/absent");
   EXPECT_EQ(answers.all.back().first, 404);
+  Answers unpacked;
+  net::HttpClient packed(
+      loop_,
+      {.url = "https://127.0.0.1:" + std::to_string(port), .tls = &tls_, .accept_gzip = true},
+      {.context = &unpacked, .on_response = take});
+  ASSERT_TRUE(packed.get("/depth.json"));
+  ASSERT_TRUE(turn_until([&] { return !unpacked.all.empty(); }));
+  EXPECT_EQ(unpacked.all.back().second == body_, true);
+  EXPECT_EQ(packed.counters().gzip_bodies, 1u);
   echo_all("wss://127.0.0.1:" + std::to_string(port) + "/ws", false);
   server_->signal(SIGQUIT);
 }

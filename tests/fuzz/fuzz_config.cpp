@@ -99,6 +99,9 @@ void write_venue(std::ostream& out, const VenueConfig& venue) {
   number("connect_ms_max", venue.connect_ms_max);
   number("retry_ms_max", venue.retry_ms_max);
   number("rest_ms_max", venue.rest_ms_max);
+  text("proxy", venue.proxy);
+  text("proxy_authorization", venue.proxy_authorization);
+  out << "compress = " << (venue.compress ? "true" : "false") << "\n";
   number("connects_max", venue.connects_max);
   number("connects_window_ms", venue.connects_window_ms);
   number("messages_max", venue.messages_max);

@@ -1,6 +1,7 @@
 #include "net/http_client.hpp"
 
 #include <gtest/gtest.h>
+#include <zlib.h>
 
 #include <functional>
 
@@ -289,6 +290,70 @@ TEST_P(HttpClientCanned, EachKindOfAnswerIsReadOrRefusedByName) {
     EXPECT_EQ(asker.error, row.error) << name_of(asker.error) << ": " << asker.detail;
     EXPECT_EQ(asker.body, row.body);
     EXPECT_EQ(asker.client.counters().responses[static_cast<std::size_t>(row.error)], 1u);
+  }
+}
+
+// As a server compresses: one member, by zlib.
+std::string gzipped(const std::string& body) {
+  z_stream stream{};
+  EXPECT_EQ(deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+  std::string out(deflateBound(&stream, body.size()) + 32, '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(body.data()));
+  stream.avail_in = static_cast<uInt>(body.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
+  out.resize(out.size() - stream.avail_out);
+  (void)deflateEnd(&stream);
+  return out;
+}
+
+std::string in_chunks(const std::string& body, std::size_t bytes) {
+  std::string out;
+  for (std::size_t at = 0; at < body.size(); at += bytes) {
+    std::array<char, 16> size{};
+    const auto piece = body.substr(at, bytes);
+    (void)std::snprintf(size.data(), size.size(), "%zx\r\n", piece.size());
+    out += size.data() + piece + "\r\n";
+  }
+  return out + "0\r\n\r\n";
+}
+
+TEST_P(HttpClientCanned, GzipIsUnpackedWithinTheLimitAndCheckedToItsEnd) {
+  const std::string body(100, 'b');
+  const std::string packed = gzipped(body);
+  const std::string head = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n";
+  const auto whole = [&](const std::string& bytes) {
+    return head + "Content-Length: " + std::to_string(bytes.size()) + "\r\n\r\n" + bytes;
+  };
+  std::string damaged = packed;
+  damaged[damaged.size() - 6] = static_cast<char>(damaged[damaged.size() - 6] ^ 1);  // the checksum
+  const CannedCase table[] = {
+      {"whole", whole(packed), false, HttpError::None, body},
+      {"to the end", head + "\r\n" + packed, true, HttpError::None, body},
+      {"in chunks of one", head + "Transfer-Encoding: chunked\r\n\r\n" + in_chunks(packed, 1),
+       false, HttpError::None, body},
+      {"empty", whole(gzipped("")), false, HttpError::None, ""},
+      {"a bomb", whole(gzipped(std::string(1'000'000, 'b'))), false, HttpError::BodyTooLarge, ""},
+      {"one byte too many", whole(gzipped(body + "b")), false, HttpError::BodyTooLarge, ""},
+      {"cut short", whole(packed.substr(0, packed.size() - 1)), false, HttpError::BodyInvalid, ""},
+      {"something behind", whole(packed + "x"), false, HttpError::BodyInvalid, ""},
+      {"a wrong checksum", whole(damaged), false, HttpError::BodyInvalid, ""},
+      {"no gzip", whole("plain text"), false, HttpError::BodyInvalid, ""},
+      {"nothing", whole(""), false, HttpError::BodyInvalid, ""},
+      {"another encoding", "HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 1\r\n\r\nx",
+       false, HttpError::Encoded, ""},
+      {"not compressed after all", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nplain", false,
+       HttpError::None, "plain"},
+  };
+  for (const CannedCase& row : table) {
+    SCOPED_TRACE(row.what);
+    const Listener listener;
+    Asker asker(loop(),
+                {.url = http_url(listener.port), .accept_gzip = true, .body_bytes_max = 100});
+    ask_canned(asker, listener, row.reply, row.close);
+    EXPECT_EQ(asker.error, row.error) << name_of(asker.error) << ": " << asker.detail;
+    EXPECT_EQ(asker.body, row.body);
   }
 }
 
