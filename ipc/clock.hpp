@@ -110,6 +110,10 @@ inline constexpr std::size_t count = 7;
 using ClockPage = Latch<clock_word::count>;
 static_assert(sizeof(ClockPage) == 256);
 
+// Where the payload of a telemetry segment holds one, and the histograms that stand behind it.
+inline constexpr std::size_t telemetry_clock_offset = 128;
+inline constexpr std::size_t telemetry_histogram_bytes = 30848;
+
 inline constexpr std::uint64_t clock_refresh_ns = 1'000'000'000;
 
 // Keeps one page true. Each publication takes UTC afresh, so that a stepped clock is right again

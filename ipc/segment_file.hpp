@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "ipc/file_lock.hpp"
 #include "ipc/segment.hpp"
 
 namespace ringside::ipc {
@@ -44,16 +45,6 @@ class MappableFile {
   boost::interprocess::mode_t mode_;
 };
 
-// Letters, digits and ".-_", not starting with a dot, at most name_bytes_max.
-bool is_valid_name(std::string_view name) noexcept;
-
-// Two locks a file, a byte each. The first says that its writer lives. The second is held only by
-// whoever takes over or removes a dead writer's file: with one lock for both, a reader that
-// attached at that moment would believe the dead writer alive.
-[[nodiscard]] bool take_writer_lock(int fd) noexcept;  // false: another open file holds it
-[[nodiscard]] bool writer_lock_held(int fd) noexcept;  // by another open file
-[[nodiscard]] bool take_succession_lock(int fd) noexcept;
-
 bool is_hugetlbfs(int fd) noexcept;
 // Whether the path leads to the open file.
 bool leads_to(const std::string& path, int fd) noexcept;
@@ -67,10 +58,5 @@ std::string temporary_prefix(std::string_view name);
 std::vector<std::string> remove_leftovers(std::string_view instance, std::string_view name);
 // Of a segment's path: its directory, and the default root, if nothing is left in them.
 void remove_empty_directories(const std::string& segment_path_name) noexcept;
-
-// Checks everything that a reader relies on, against what is really mapped. `mapped` begins
-// with the header and is aligned to 128; `kind` of nullopt accepts any known kind.
-AttachStatus check_header(std::span<const std::byte> mapped, std::optional<SegmentKind> kind,
-                          SegmentGeometry& geometry, AttachDetail& detail) noexcept;
 
 }  // namespace ringside::ipc

@@ -16,7 +16,7 @@
 #include <span>
 #include <type_traits>
 
-#include "ipc/segment.hpp"
+#include "ipc/segment_view.hpp"
 #include "ipc/shared_words.hpp"
 #include "ringside/event.hpp"
 

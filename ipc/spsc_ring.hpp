@@ -37,6 +37,7 @@
 #include <string>
 
 #include "ipc/check.hpp"
+#include "ipc/segment.hpp"
 #include "ipc/slot.hpp"
 
 namespace ringside::ipc {

@@ -86,6 +86,7 @@ struct alignas(hot_line_bytes) HistogramEntry {
   std::array<std::atomic<std::uint64_t>, live_slots> slots;
 };
 static_assert(sizeof(HistogramEntry) == 30848);
+static_assert(sizeof(HistogramEntry) == telemetry_histogram_bytes);
 static_assert(offsetof(HistogramEntry, beyond) == 64);
 static_assert(offsetof(HistogramEntry, slots) == 128);
 
@@ -111,6 +112,7 @@ static_assert(offsetof(TelemetryBlock, degradation_count) == 24);
 static_assert(offsetof(TelemetryBlock, role) == 32);
 static_assert(offsetof(TelemetryBlock, version) == 64);
 static_assert(offsetof(TelemetryBlock, clock) == 128);
+static_assert(offsetof(TelemetryBlock, clock) == telemetry_clock_offset);
 static_assert(offsetof(TelemetryBlock, counter_names) == 512);
 static_assert(offsetof(TelemetryBlock, counter_values) == 262656);
 static_assert(offsetof(TelemetryBlock, facts) == 786944);

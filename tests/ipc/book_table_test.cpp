@@ -248,9 +248,17 @@ TEST(BookTable, ASegmentOfAnotherKindIsRefused) {
   SegmentSpec spec = book_table_spec(1);
   spec.kind = SegmentKind::Catalogue;
   Segment segment = create_private_segment(spec);
+  const Segment nothing;
   EXPECT_THROW(BookTableWriter{segment}, std::system_error);
-  EXPECT_THROW(BookTableReader(segment, rate), std::system_error);
-  EXPECT_THROW(BookTableReader(Segment{}, rate), std::system_error);
+  for (const Segment* other : {&std::as_const(segment), &nothing}) {
+    BookTableReader reader(*other, rate);
+    BookView view;
+    BestView best;
+    EXPECT_EQ(reader.count(), 0U);
+    EXPECT_EQ(reader.instrument_at(0), std::nullopt);
+    EXPECT_EQ(reader.read(0, view, start, 1), ReadStatus::Corrupt);
+    EXPECT_EQ(reader.read_best(0, best, start), ReadStatus::Corrupt);
+  }
 }
 
 class LiveBookTable : public ::testing::Test {
