@@ -33,6 +33,7 @@ class Backend {
   virtual void attach(Channel& channel) = 0;  // throws std::system_error
   virtual void detach(Channel& channel) noexcept = 0;
   [[nodiscard]] virtual int adopted(Channel& channel) noexcept = 0;  // 0 or -errno
+  virtual void released(Channel& channel) noexcept = 0;  // idle; its descriptor goes elsewhere
   virtual void start(Operation& operation) noexcept = 0;
   virtual void cancel(Channel& channel) noexcept = 0;
 

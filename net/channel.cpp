@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <cerrno>
+#include <utility>
 
 #include "ipc/check.hpp"
 #include "net/backend.hpp"
@@ -66,6 +67,14 @@ void Channel::cancel() noexcept {
   if (idle() || kernel.cancelling) return;
   kernel.cancelling = true;
   backend_.cancel(*this);
+}
+
+int Channel::release() noexcept {
+  RINGSIDE_CHECK(idle());
+  RINGSIDE_CHECK(kernel.descriptor >= 0);
+  backend_.released(*this);
+  kernel.cancelling = false;
+  return std::exchange(kernel.descriptor, -1);
 }
 
 void Channel::close_descriptor() noexcept {

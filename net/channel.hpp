@@ -109,7 +109,8 @@ class Channel {
   [[nodiscard]] bool idle() const noexcept {
     return !establish.in_flight && !receive.in_flight && !send.in_flight;
   }
-  void close_descriptor() noexcept;  // only when idle
+  void close_descriptor() noexcept;      // only when idle
+  [[nodiscard]] int release() noexcept;  // only when idle: the descriptor is the caller's again
 
   Operation establish;  // connect or accept
   Operation receive;

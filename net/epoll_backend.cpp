@@ -60,6 +60,11 @@ class EpollBackend final : public Backend {
     return ::epoll_ctl(epoll_, EPOLL_CTL_ADD, channel.descriptor(), &event) == 0 ? 0 : -errno;
   }
 
+  void released(Channel& channel) noexcept override {
+    unqueue(channel);
+    ::epoll_ctl(epoll_, EPOLL_CTL_DEL, channel.descriptor(), nullptr);
+  }
+
   void start(Operation& operation) noexcept override {
     Channel& channel = *operation.channel;
     if (operation.kind == OperationKind::Connect) begin_connect(channel);

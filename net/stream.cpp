@@ -1,6 +1,5 @@
 #include "net/stream.hpp"
 
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,19 +20,6 @@ namespace {
 // A leftover up to this is moved to the front of the inbox, which keeps the touched pages few; a
 // longer one only when room runs out.
 constexpr std::size_t cheap_move_bytes = 4096;
-
-// Small frames must not wait for an acknowledgement; a dead path must be noticed without traffic.
-void set_tcp_options(int descriptor) noexcept {
-  const auto set = [descriptor](int level, int name, int value) {
-    (void)::setsockopt(descriptor, level, name, &value, sizeof(value));
-  };
-  set(IPPROTO_TCP, TCP_NODELAY, 1);
-  set(SOL_SOCKET, SO_KEEPALIVE, 1);
-  set(IPPROTO_TCP, TCP_KEEPIDLE, 5);
-  set(IPPROTO_TCP, TCP_KEEPINTVL, 2);
-  set(IPPROTO_TCP, TCP_KEEPCNT, 3);
-  set(IPPROTO_TCP, TCP_USER_TIMEOUT, 10'000);
-}
 
 CloseReason reason_of(int error) noexcept {
   return error == ECONNRESET || error == EPIPE || error == ETIMEDOUT ? CloseReason::PeerReset
@@ -71,13 +57,13 @@ Stream::Stream(Loop& loop, const StreamOptions& options, const StreamCallbacks& 
       options_(options),
       callbacks_(callbacks),
       channel_(loop, options.receive_buffers),
+      dialer_(loop, {options.connect_ns_max, options.stagger_ns}, this, dialed),
       queue_(options.send_queue_bytes),
       inbox_(options.inbox_bytes + padding_bytes),
       record_(TlsSession::record_payload_max) {
-  channel_.establish.callback = established;
   channel_.receive.callback = received;
   channel_.send.callback = sent;
-  channel_.establish.context = channel_.receive.context = channel_.send.context = this;
+  channel_.receive.context = channel_.send.context = this;
   timer_.callback = deadline;
   timer_.context = this;
   lookup_.callback = resolved;
@@ -115,7 +101,7 @@ void Stream::connect(std::string_view host, std::uint16_t port, const TlsContext
   detail_bytes_ = 0;
   peer_finished_ = false;
   tls_ = tls;
-  address_count_ = address_next_ = 0;
+  address_count_ = 0;
   enter(StreamState::Resolving);
   try {
     host_ = host;
@@ -127,7 +113,7 @@ void Stream::connect(std::string_view host, std::uint16_t port, const TlsContext
     if (const auto numeric = parse_numeric(host, port)) {
       addresses_[0] = *numeric;
       address_count_ = 1;
-      try_next_address();
+      dial();
     } else if (loop_.resolver().start(lookup_, host, port)) {
       loop_.arm(timer_, loop_.steady_ns() + options_.resolve_ns_max);
     } else {
@@ -146,31 +132,31 @@ void Stream::resolved(void* context, const LookupResult& result) noexcept {
                       self.options_.proxy.host.empty() ? self.host_ : self.options_.proxy.host);
   self.addresses_ = result.addresses;
   self.address_count_ = result.count;
-  self.try_next_address();
+  self.dial();
 }
 
-void Stream::try_next_address() noexcept {
-  const SocketAddress& address = addresses_[address_next_++];
-  timed_out_ = false;
-  const int descriptor = ::socket(address.any.sa_family, SOCK_STREAM | loop_.socket_flags(), 0);
-  if (descriptor < 0) return fail(CloseReason::SocketError, errno);
-  set_tcp_options(descriptor);
-  if (const int result = channel_.adopt(descriptor); result < 0) {
-    return fail(CloseReason::SocketError, -result);
-  }
+// The dialer has its own deadlines, one for each address.
+void Stream::dial() noexcept {
+  memory_.order(std::span(addresses_).first(address_count_));
+  loop_.disarm(timer_);
   enter(StreamState::Connecting);
-  loop_.arm(timer_, loop_.steady_ns() + options_.connect_ns_max);
-  channel_.start_connect(address);
+  dialer_.start(std::span(addresses_).first(address_count_));
 }
 
-void Stream::established(void* context, const Completion& completion) noexcept {
+void Stream::dialed(void* context, const Dialed& dialed) noexcept {
   auto& self = *static_cast<Stream*>(context);
   if (self.state_ == StreamState::Quiescing) return self.quiesce();
-  if (completion.result == 0) return self.connected();
-  if (!self.timed_out_) self.set_error_detail(-completion.result);
-  self.channel_.close_descriptor();
-  if (self.address_next_ < self.address_count_) return self.try_next_address();
-  self.abort(self.timed_out_ ? CloseReason::ConnectTimeout : CloseReason::ConnectFailed, {});
+  if (dialed.descriptor >= 0) {
+    self.memory_.took(dialed.address, dialed.connect_ns);
+    if (const int result = self.channel_.adopt(dialed.descriptor); result < 0) {
+      return self.fail(CloseReason::SocketError, -result);
+    }
+    return self.connected();
+  }
+  for (std::uint32_t i = 0; i < self.address_count_; ++i) self.memory_.failed(self.addresses_[i]);
+  if (dialed.timed_out) return self.abort(CloseReason::ConnectTimeout, "no answer");
+  self.set_error_detail(dialed.error);
+  self.abort(CloseReason::ConnectFailed, {});
 }
 
 void Stream::accept(int descriptor, const TlsContext* tls) noexcept {
@@ -499,8 +485,9 @@ void Stream::quiesce() noexcept {
     if (lookup_.id != 0) loop_.resolver().forget(lookup_);
     loop_.disarm(timer_);
     channel_.cancel();
+    dialer_.cancel();
   }
-  if (channel_.idle()) loop_.arm(timer_, loop_.steady_ns());
+  if (channel_.idle() && dialer_.idle()) loop_.arm(timer_, loop_.steady_ns());
 }
 
 void Stream::finish_close() noexcept {
@@ -519,11 +506,6 @@ void Stream::deadline(void* context) noexcept {
     case StreamState::Resolving:
       return self.abort(CloseReason::ResolveTimeout,
                         self.options_.proxy.host.empty() ? self.host_ : self.options_.proxy.host);
-    case StreamState::Connecting:
-      // Its completion decides: the next address, or the end.
-      self.timed_out_ = true;
-      self.set_detail("no answer");
-      return self.channel_.cancel();
     case StreamState::ProxyHandshake:
       return self.abort(CloseReason::ProxyTimeout, "no answer of the proxy");
     case StreamState::TlsHandshake:

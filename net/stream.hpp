@@ -23,6 +23,7 @@
 
 #include "net/channel.hpp"
 #include "net/close_reason.hpp"
+#include "net/dialer.hpp"
 #include "net/loop.hpp"
 #include "net/proxy.hpp"
 #include "net/resolver.hpp"
@@ -40,6 +41,7 @@ struct StreamOptions {
   ReceiveBuffers receive_buffers{};
   std::int64_t resolve_ns_max = 5 * ns_per_s;
   std::int64_t connect_ns_max = 5 * ns_per_s;  // for each address
+  std::int64_t stagger_ns = 250 * ns_per_ms;   // of silence; then a second address is tried, too
   ProxyOptions proxy{};                        // of connect(); empty: straight to the server
   std::int64_t proxy_ns_max = 5 * ns_per_s;    // for its answer
   std::int64_t tls_ns_max = 5 * ns_per_s;
@@ -127,7 +129,7 @@ class Stream {
   [[nodiscard]] Loop& loop() const noexcept { return loop_; }
 
  private:
-  static void established(void* context, const Completion& completion) noexcept;
+  static void dialed(void* context, const Dialed& dialed) noexcept;
   static void received(void* context, const Completion& completion) noexcept;
   static void sent(void* context, const Completion& completion) noexcept;
   static void resolved(void* context, const LookupResult& result) noexcept;
@@ -138,7 +140,7 @@ class Stream {
   void set_error_detail(int error) noexcept;
   void fail(CloseReason reason, int error) noexcept;
 
-  void try_next_address() noexcept;
+  void dial() noexcept;
   void connected() noexcept;
   void ask_proxy() noexcept;
   void receive_from_proxy(std::span<const std::byte> bytes) noexcept;
@@ -163,6 +165,7 @@ class Stream {
   StreamCallbacks callbacks_;
   StreamCounters counters_;
   Channel channel_;
+  Dialer dialer_;
   Timer timer_;  // the deadline of the current state
   Lookup lookup_;
   SendQueue queue_;
@@ -171,13 +174,12 @@ class Stream {
   StreamState state_ = StreamState::Closed;
   CloseReason reason_ = CloseReason::None;
   bool peer_finished_ = false;
-  bool timed_out_ = false;  // the connect in flight was cancelled by its deadline
 
   std::string host_;  // of the server, whether or not a proxy leads there
   std::uint16_t port_ = 0;
   std::array<SocketAddress, addresses_max> addresses_{};
   std::uint32_t address_count_ = 0;
-  std::uint32_t address_next_ = 0;
+  AddressMemory memory_;  // of this server's
 
   MappedBytes inbox_;  // received and not consumed: [inbox_begin_, inbox_end_)
   std::size_t inbox_begin_ = 0;

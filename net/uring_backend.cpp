@@ -27,7 +27,8 @@ constexpr std::uint16_t buffer_ring_incremental = 2;       // IOU_PBUF_RING_INC,
 constexpr std::uint32_t completion_buffer_more = 1u << 4;  // IORING_CQE_F_BUF_MORE
 
 constexpr unsigned submission_entries = 256;
-constexpr unsigned completions_per_channel = 16;  // 8 buffers, 3 operations, their cancellations
+// 8 buffers, 3 operations, their cancellations; and the two attempts to connect of a stream.
+constexpr unsigned completions_per_channel = 24;
 constexpr std::size_t page_bytes = 4096;
 constexpr unsigned generation_shift = 48;  // user space addresses end below
 constexpr std::uint64_t address_mask = (std::uint64_t{1} << generation_shift) - 1;
@@ -146,6 +147,7 @@ class UringBackend final : public Backend {
   }
 
   int adopted(Channel&) noexcept override { return 0; }
+  void released(Channel&) noexcept override {}
 
   void start(Operation& operation) noexcept override {
     Channel& channel = *operation.channel;
