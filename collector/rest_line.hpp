@@ -19,7 +19,7 @@
 namespace ringside::collector {
 
 inline constexpr std::size_t rest_requests_max = 256;
-inline constexpr std::size_t rest_clients = 4;
+inline constexpr std::size_t rest_clients = 8;
 inline constexpr std::size_t rest_body_bytes_max = std::size_t{32} << 20;
 
 struct RestAnswer {
