@@ -74,8 +74,9 @@ void CollectorProcess::add_venue(const VenueConfig& venue) {
   const auto workers = config_.deployment.worker_threads();
   VenueSession::Options options{
       venue, {}, registry_.generation() & 0xffffu, std::random_device{}()};
+  const auto ids = registry_.ids_of(venue.name, venue.instruments);
   for (const auto& symbol : venue.instruments) {
-    const auto id = registry_.id_of(venue.name, symbol);
+    const auto id = ids[options.instruments.size()];
     notice_lines_.know(id, symbol);
     const auto& worker =
         venue.worker.empty() ? workers[id.ordinal() % workers.size()] : venue.worker;

@@ -95,7 +95,7 @@ void InstrumentRegistry::load() {
     const std::string_view line(text.data() + begin, end - begin);
     begin = end + 1;
     ++line_number;
-    // Exactly as id_of() writes it, and no symbol twice: an ordinal is one instrument's for ever.
+    // Exactly as ids_of() writes it, and no symbol twice: an ordinal is one instrument's for ever.
     const auto ordinal = static_cast<std::uint32_t>(ordinals_.size());
     const auto prefix = fmt::format("{} ", ordinal);
     const auto space = line.find(' ', prefix.size());
@@ -139,18 +139,29 @@ void InstrumentRegistry::advance_generation() {
   if (rename(temporary.c_str(), file.c_str()) != 0) fail(file, "replace");
 }
 
-InstrumentId InstrumentRegistry::id_of(std::string_view venue, std::string_view symbol) {
-  const std::pair key{std::string(venue), std::string(symbol)};
-  if (const auto found = ordinals_.find(key); found != ordinals_.end()) {
-    return InstrumentId::of(collector_number_, found->second);
+std::vector<InstrumentId> InstrumentRegistry::ids_of(std::string_view venue,
+                                                     std::span<const std::string> symbols) {
+  std::vector<InstrumentId> ids;
+  std::string lines;
+  std::map<std::pair<std::string, std::string>, std::uint32_t> fresh;
+  for (const auto& symbol : symbols) {
+    const std::pair key{std::string(venue), symbol};
+    auto found = ordinals_.find(key);
+    if (found == ordinals_.end()) {
+      const auto ordinal = static_cast<std::uint32_t>(ordinals_.size() + fresh.size());
+      const auto [entry, is_new] = fresh.emplace(key, ordinal);
+      if (is_new && ordinal >= ordinals_max)
+        throw std::runtime_error("more than 2^24 instruments in one collector");
+      if (is_new) lines += fmt::format("{} {} {}\n", ordinal, venue, symbol);
+      found = entry;
+    }
+    ids.push_back(InstrumentId::of(collector_number_, found->second));
   }
-  const auto ordinal = static_cast<std::uint32_t>(ordinals_.size());
-  if (ordinal >= ordinals_max)
-    throw std::runtime_error("more than 2^24 instruments in one collector");
-  File(path("instruments"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC)
-      .write_all(fmt::format("{} {} {}\n", ordinal, venue, symbol));
-  ordinals_.emplace(key, ordinal);
-  return InstrumentId::of(collector_number_, ordinal);
+  if (!lines.empty()) {
+    File(path("instruments"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC).write_all(lines);
+    ordinals_.merge(fresh);
+  }
+  return ids;
 }
 
 }  // namespace ringside::collector

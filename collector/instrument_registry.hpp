@@ -11,9 +11,11 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "ringside/instrument.hpp"
 
@@ -26,7 +28,12 @@ class InstrumentRegistry {
   InstrumentRegistry(std::string directory, std::string collector, std::uint32_t collector_number);
 
   // The id of this symbol: the one it always had, or a new one, synced to disk before return.
-  InstrumentId id_of(std::string_view venue, std::string_view symbol);
+  InstrumentId id_of(std::string_view venue, std::string_view symbol) {
+    const std::string one(symbol);
+    return ids_of(venue, std::span(&one, 1)).front();
+  }
+  // Of many, in their order; the new ones are synced together.
+  std::vector<InstrumentId> ids_of(std::string_view venue, std::span<const std::string> symbols);
 
   // 1 at the first start; grows by one at each.
   [[nodiscard]] std::uint32_t generation() const { return generation_; }

@@ -34,6 +34,10 @@ TEST_F(Registry, OrdinalsAreHandedOutInOrderAndKeptOverRestarts) {
   }
   auto registry = open();
   EXPECT_EQ(registry.id_of("binance", "BTC/USD"), InstrumentId::of(3, 2)) << "venues do not share";
+  const std::vector<std::string> many{"SOL/USD", "ETH/USD", "ADA/USD", "SOL/USD"};
+  EXPECT_EQ(registry.ids_of("kraken", many),
+            (std::vector{InstrumentId::of(3, 3), InstrumentId::of(3, 1), InstrumentId::of(3, 4),
+                         InstrumentId::of(3, 3)}));
   EXPECT_EQ(registry.id_of("kraken", "ETH/USD"), InstrumentId::of(3, 1));
 }
 
