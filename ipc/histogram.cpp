@@ -13,8 +13,8 @@ std::uint64_t sum(std::uint64_t a, std::uint64_t b) noexcept {
   return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
-std::atomic<std::uint64_t> unread_slots[live_slots];
-std::atomic<std::uint64_t> unread_beyond;
+Atomic<std::uint64_t> unread_slots[live_slots];
+Atomic<std::uint64_t> unread_beyond;
 
 }  // namespace
 
@@ -102,7 +102,7 @@ std::uint64_t HistogramSnapshot::percentile(double percent) const noexcept {
 
 Histogram::Histogram() noexcept : slots_(unread_slots), beyond_(&unread_beyond) {}
 
-void copy_live_slots(std::span<const std::atomic<std::uint64_t>, live_slots> slots,
+void copy_live_slots(std::span<const Atomic<std::uint64_t>, live_slots> slots,
                      HistogramSnapshot& snapshot) noexcept {
   RINGSIDE_CHECK(snapshot.geometry() == live_geometry);
   auto counts = snapshot.slots();

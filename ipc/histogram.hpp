@@ -14,13 +14,14 @@
 //   P1 slots, beyond  relaxed      C1 relaxed: each is a count of its own, nothing follows from it
 #pragma once
 
-#include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <vector>
+
+#include "ipc/shared_words.hpp"
 
 namespace ringside::ipc {
 
@@ -146,8 +147,8 @@ class Histogram {
   // Counts into words that nobody reads: for whoever has no telemetry.
   Histogram() noexcept;
   // `slots` is live_slots words that outlive this; `beyond` one more.
-  Histogram(std::span<std::atomic<std::uint64_t>, live_slots> slots,
-            std::atomic<std::uint64_t>& beyond) noexcept
+  Histogram(std::span<Atomic<std::uint64_t>, live_slots> slots,
+            Atomic<std::uint64_t>& beyond) noexcept
       : slots_(slots.data()), beyond_(&beyond) {}
 
   void record(std::uint64_t value_ns) noexcept {
@@ -159,17 +160,17 @@ class Histogram {
   }
 
  private:
-  static void bump(std::atomic<std::uint64_t>& word) noexcept {
+  static void bump(Atomic<std::uint64_t>& word) noexcept {
     // owner: only this thread writes, so that no locked instruction is needed. P1: pairs with C1
     word.store(word.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
 
-  std::atomic<std::uint64_t>* slots_;
-  std::atomic<std::uint64_t>* beyond_;
+  Atomic<std::uint64_t>* slots_;
+  Atomic<std::uint64_t>* beyond_;
 };
 
 // Copies live slots into `snapshot`, which has live_geometry (checked).
-void copy_live_slots(std::span<const std::atomic<std::uint64_t>, live_slots> slots,
+void copy_live_slots(std::span<const Atomic<std::uint64_t>, live_slots> slots,
                      HistogramSnapshot& snapshot) noexcept;
 
 }  // namespace ringside::ipc

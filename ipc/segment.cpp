@@ -57,6 +57,7 @@ void Segment::release() noexcept {
   if (ours && parts_.fd >= 0 && leads_to(parts_.path, parts_.fd)) {
     // Nobody can have taken the name over in between: this process holds the lock.
     ::unlink(parts_.path.c_str());
+    fault_point("close: unlinked");
     if (!parts_.backing_path.empty()) ::unlink(parts_.backing_path.c_str());
     remove_empty_directories(parts_.path);
   }

@@ -146,6 +146,7 @@ void reserve(Backing& backing, const std::string& path, std::uint64_t bytes,
                     " or lower the sizes under [memory]");
   };
   if (::ftruncate(fd, static_cast<off_t>(bytes)) != 0) refuse(errno);
+  fault_point("create: sized");
   try {
     backing.region = interprocess::mapped_region(MappableFile(fd, interprocess::read_write),
                                                  interprocess::read_write, 0, bytes);
@@ -158,6 +159,7 @@ void reserve(Backing& backing, const std::string& path, std::uint64_t bytes,
     error = ::posix_fallocate(fd, 0, static_cast<off_t>(bytes));
   } while (error == EINTR);
   if (error != 0) refuse(error);
+  fault_point("create: reserved");
   std::memset(backing.region.get_address(), 0, bytes);
   if (spec.after_touch) spec.after_touch(backing.bytes());
 }
@@ -168,7 +170,9 @@ void open_new(Backing& backing, const std::string& path, const SegmentSpec& spec
   if (!backing.file.open()) {
     fail(errno, "cannot create " + path + "; run as the owner of its directory");
   }
+  fault_point("create: opened");
   if (!take_writer_lock(backing.file.get())) fail(errno, "cannot lock " + path);
+  fault_point("create: locked");
   set_access(backing.file.get(), path, spec.group, 0640);
 }
 
@@ -377,6 +381,7 @@ bool publish(Backing& backing, const std::string& path, const Predecessor& prede
     fail(errno, "cannot publish " + path);
   }
   backing.published = true;
+  fault_point("create: renamed");
   if (!predecessor.backing_path.empty()) ::unlink(predecessor.backing_path.c_str());
   return true;
 }
@@ -411,6 +416,7 @@ Segment create_segment(const SegmentSpec& spec, const SegmentFill& fill) {
     make_directory(instance_path(spec.instance), 0750, spec.group);
     Predecessor predecessor;
     if (!look_for_predecessor(path, predecessor)) continue;
+    fault_point("create: predecessor locked");
     remove_leftovers(spec.instance, spec.name);
     const auto generation = spec.generation != 0 ? spec.generation : predecessor.generation + 1;
     Backing backing = make_backing(spec, header_bytes + spec.payload_bytes);
@@ -418,6 +424,7 @@ Segment create_segment(const SegmentSpec& spec, const SegmentFill& fill) {
     if (fill) fill(segment);
     store_magic(segment);
     mark_superseded(predecessor);
+    fault_point("create: predecessor superseded");
     if (publish(backing, path, predecessor)) return segment;
   }
   fail(EAGAIN, path + " kept changing while it was created; is something removing it?");

@@ -12,7 +12,7 @@
 namespace ringside::ipc {
 namespace {
 
-std::atomic<std::uint64_t> unread_word;
+Atomic<std::uint64_t> unread_word;
 
 [[noreturn]] void fail(int error, const std::string& what) {
   throw std::system_error(error, std::generic_category(), what);
@@ -40,7 +40,7 @@ void assign_name(FixedText<Bytes>& text, std::string_view name, const char* what
 }
 
 // The count that a reader may go by.
-std::size_t released(const std::atomic<std::uint64_t>& count, std::size_t max) noexcept {
+std::size_t released(const Atomic<std::uint64_t>& count, std::size_t max) noexcept {
   const auto said = count.load(std::memory_order_acquire);  // C1: pairs with P2
   return std::min(std::size_t{said}, max);
 }
@@ -101,7 +101,7 @@ std::string Telemetry::full(std::string_view what, std::size_t capacity) const {
          "; spread the venues and threads over more processes";
 }
 
-std::atomic<std::uint64_t>& Telemetry::value_of(std::string_view name, CounterKind kind) {
+Atomic<std::uint64_t>& Telemetry::value_of(std::string_view name, CounterKind kind) {
   const std::lock_guard lock(registration_);
   const auto count = block_->counter_count.load(std::memory_order_relaxed);  // owner: under lock
   for (std::size_t i = 0; i < count; ++i) {

@@ -16,7 +16,6 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -30,6 +29,7 @@
 #include "ipc/histogram.hpp"
 #include "ipc/placement.hpp"
 #include "ipc/segment.hpp"
+#include "ipc/shared_words.hpp"
 
 namespace ringside::ipc {
 
@@ -62,7 +62,7 @@ enum class CounterKind : std::uint32_t { Counter = 1, Gauge = 2 };
 using CounterName = FixedText<64>;
 
 struct alignas(hot_line_bytes) CounterValue {
-  std::atomic<std::uint64_t> value;
+  Atomic<std::uint64_t> value;
   std::uint32_t kind;
   std::uint8_t reserved[116];
 };
@@ -81,9 +81,9 @@ using DegradationLine = FixedText<256>;
 struct alignas(hot_line_bytes) HistogramEntry {
   FixedText<32> stage;
   FixedText<32> thread;
-  std::atomic<std::uint64_t> beyond;  // values above live_geometry.highest(), in the last slot
+  Atomic<std::uint64_t> beyond;  // values above live_geometry.highest(), in the last slot
   std::uint8_t reserved[56];
-  std::array<std::atomic<std::uint64_t>, live_slots> slots;
+  std::array<Atomic<std::uint64_t>, live_slots> slots;
 };
 static_assert(sizeof(HistogramEntry) == 30848);
 static_assert(sizeof(HistogramEntry) == telemetry_histogram_bytes);
@@ -92,10 +92,10 @@ static_assert(offsetof(HistogramEntry, slots) == 128);
 
 // Start of the payload. The histograms follow it: as many as SegmentGeometry::item_count.
 struct alignas(hot_line_bytes) TelemetryBlock {
-  std::atomic<std::uint64_t> counter_count;
-  std::atomic<std::uint64_t> histogram_count;
-  std::atomic<std::uint64_t> fact_count;
-  std::atomic<std::uint64_t> degradation_count;
+  Atomic<std::uint64_t> counter_count;
+  Atomic<std::uint64_t> histogram_count;
+  Atomic<std::uint64_t> fact_count;
+  Atomic<std::uint64_t> degradation_count;
   FixedText<32> role;  // collector, orderbook, ...
   FixedText<64> version;
   ClockPage clock;
@@ -125,7 +125,7 @@ static_assert(sizeof(TelemetryBlock) == 836096);
 class Counter {
  public:
   Counter() noexcept;
-  explicit Counter(std::atomic<std::uint64_t>& word) noexcept : word_(&word) {}
+  explicit Counter(Atomic<std::uint64_t>& word) noexcept : word_(&word) {}
 
   void add(std::uint64_t n = 1) noexcept {
     // owner: only this thread writes. P3: pairs with C3
@@ -136,21 +136,21 @@ class Counter {
   }
 
  private:
-  std::atomic<std::uint64_t>* word_;
+  Atomic<std::uint64_t>* word_;
 };
 
 // A level that rises and falls.
 class Gauge {
  public:
   Gauge() noexcept;
-  explicit Gauge(std::atomic<std::uint64_t>& word) noexcept : word_(&word) {}
+  explicit Gauge(Atomic<std::uint64_t>& word) noexcept : word_(&word) {}
 
   void set(std::uint64_t value) noexcept {
     word_->store(value, std::memory_order_relaxed);  // P3: pairs with C3
   }
 
  private:
-  std::atomic<std::uint64_t>* word_;
+  Atomic<std::uint64_t>* word_;
 };
 
 struct TelemetrySpec {
@@ -193,7 +193,7 @@ class Telemetry {
   struct InMemory {};
   Telemetry(const TelemetrySpec& spec, InMemory);
   Telemetry(const TelemetrySpec& spec, Segment segment);
-  std::atomic<std::uint64_t>& value_of(std::string_view name, CounterKind kind);
+  Atomic<std::uint64_t>& value_of(std::string_view name, CounterKind kind);
   [[nodiscard]] std::string full(std::string_view what, std::size_t capacity) const;
 
   TickRate rate_;
