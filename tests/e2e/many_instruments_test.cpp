@@ -199,7 +199,7 @@ bool come_up_and_come_back(const Many& of, int reset_at) {
 }
 
 void come_up_and_come_back(const Many& of) {
-  for (const int reset_at : {20'000, 80'000, 320'000}) {
+  for (const int reset_at : {40'000, 160'000, 640'000}) {
     if (come_up_and_come_back(of, reset_at)) return;
   }
   FAIL() << "the reset always came before all were live";
@@ -220,7 +220,7 @@ TEST(ManyInstruments, TwoThousandOfKrakenComeUpAndComeBackAfterAResetOfAllWithou
 TEST(ManyInstruments, TwoThousandOfBinanceComeUpAndComeBackAfterAResetOfAllWithoutAViolation) {
   come_up_and_come_back({.venue = "binance",
                          .symbols = numbered("S", "USDT", 2000),
-                         .generate = "binance:S#USDT*2000;levels=60;rate=2000;rest_ms=5",
+                         .generate = "binance:S#USDT*2000;levels=60;rate=5000;rest_ms=5",
                          .limits = "venue,weight=1000/1,connects=2/1,ban=10",
                          .keys = "depth = 100\ninstruments_per_connection = 400\nconnects_max = 2\n"
                                  "connects_window_ms = 1000\nrest_weight_max = 1000\n"
