@@ -175,7 +175,8 @@ class BinanceAdapter final : public Adapter {
     Pacer messages;
     bool paced = false;                      // something waits for the pacer
     ConnectionIndex trades = no_connection;  // that goes with it
-    std::uint32_t members = 0;               // instruments at home here that are not removed
+    std::uint32_t places = 0;                // taken: by instruments at home here
+    std::uint32_t members = 0;               // of those, not removed
     bool changes_due = false;
     std::uint64_t change_id = 0;  // of the message whose answer is awaited; 0: none
     bool change_subscribes = false;

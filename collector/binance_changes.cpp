@@ -20,6 +20,7 @@ void BinanceAdapter::place(SymbolIndex index, ConnectionIndex home, bool planned
   auto& instrument = instruments_[index];
   instrument.home = {home, planned, false};
   instrument.trades = {connections_[home].trades, planned, false};
+  ++connections_[home].places;
   ++connections_[home].members;
 }
 
@@ -34,7 +35,7 @@ BinanceAdapter::Place* BinanceAdapter::place_of(Instrument& instrument,
 ConnectionIndex BinanceAdapter::connection_with_room() noexcept {
   const auto share = binance_share(streams_);
   for (ConnectionIndex i = 0; i < connections_.size(); ++i) {
-    if (connections_[i].streams.begins && connections_[i].members < share) return i;
+    if (connections_[i].streams.begins && connections_[i].places < share) return i;
   }
   const bool split = config_.layout == BinanceLayout::PublicAndMarket;
   const bool books = config_.books || config_.bbos;

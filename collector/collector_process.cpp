@@ -21,11 +21,6 @@ ipc::TelemetrySpec telemetry_of(const ipc::Deployment& deployment, const ipc::Pr
   return telemetry;
 }
 
-std::string state_directory(const ipc::Deployment& deployment, const ipc::ProcessSpec& spec) {
-  if (!spec.state_dir.empty()) return spec.state_dir;
-  return ipc::instance_path(deployment.instance) + "/." + spec.name + ".state";
-}
-
 // Threads before this process's in the file, so that cpu = "auto" spreads over all of them.
 std::size_t first_running_index(const ipc::Deployment& deployment, std::string_view name) {
   std::size_t index = 0;
@@ -41,11 +36,16 @@ std::size_t first_running_index(const ipc::Deployment& deployment, std::string_v
 CollectorProcess::CollectorProcess(const Config& config, std::string name)
     : config_(config),
       name_(std::move(name)),
-      spec_(config.deployment.collector(name_)),
-      number_(config.deployment.collector_number(name_)),
+      spec_(config_.deployment.collector(name_)),
+      number_(config_.deployment.collector_number(name_)),
       telemetry_(telemetry_of(config.deployment, spec_)),
       registry_(state_directory(config.deployment, spec_), name_, number_),
-      notice_lines_(config) {
+      journal_(state_directory(config.deployment, spec_), name_),
+      notice_lines_(config_) {
+  const auto changes = journal_.load();
+  follower_.emplace(journal_, changes.empty() ? 0 : changes.back().sequence);
+  apply_changes(config_, name_, changes);
+  make_change_counters();
   const auto& deployment = config_.deployment;
   auto catalogue = ipc::catalogue_spec(deployment.memory.instruments_max);
   catalogue.instance = deployment.instance;
@@ -62,28 +62,40 @@ CollectorProcess::CollectorProcess(const Config& config, std::string name)
         spec_.thread_name(i), deployment, spec_.threads[i], first + i, allowed, telemetry_});
     threads_.push_back(std::move(running));
   }
-  for (const auto& venue : config_.venues) {
-    if (venue.collector == name_) add_venue(venue);
+  sessions_of_tables_.resize(config_.venues.size());
+  for (std::size_t table = 0; table < config_.venues.size(); ++table) {
+    if (config_.venues[table].collector == name_) add_venue(table);
   }
 }
 
 CollectorProcess::~CollectorProcess() { stop(); }
 
-void CollectorProcess::add_venue(const VenueConfig& venue) {
-  auto& thread = *threads_[venue.thread]->thread;
+std::string CollectorProcess::worker_of(const VenueConfig& venue, InstrumentId id) const {
+  if (!venue.worker.empty()) return venue.worker;
   const auto workers = config_.deployment.worker_threads();
-  VenueSession::Options options{
-      venue, {}, registry_.generation() & 0xffffu, std::random_device{}()};
+  return workers[id.ordinal() % workers.size()];
+}
+
+void CollectorProcess::add_venue(std::size_t table) {
+  const auto& venue = config_.venues[table];
+  auto& thread = *threads_[venue.thread]->thread;
+  VenueSession::Options options{venue,
+                                {},
+                                registry_.generation() & 0xffffu,
+                                std::random_device{}(),
+                                config_.deployment.memory.instruments_max};
   const auto ids = registry_.ids_of(venue.name, venue.instruments);
   for (const auto& symbol : venue.instruments) {
     const auto id = ids[options.instruments.size()];
     notice_lines_.know(id, symbol);
-    const auto& worker =
-        venue.worker.empty() ? workers[id.ordinal() % workers.size()] : venue.worker;
+    const auto worker = worker_of(venue, id);
+    const auto ring = thread.ring_of(worker);
     const auto connection = book_connection(venue, options.instruments.size());
-    options.instruments.push_back({symbol, id, thread.add_instrument(id, thread.ring_of(worker))});
+    options.instruments.push_back({symbol, id, thread.add_instrument(id, ring)});
     catalogue_->append({id, connection, configured_terms(venue), venue.name, symbol, worker});
+    collected_[{venue.name, symbol}] = {table, id, ring, true};
   }
+  sessions_of_tables_[table] = thread.venue_count();
   thread.add_venue(std::move(options));
 }
 
@@ -132,6 +144,7 @@ void CollectorProcess::on_tick() {
   const auto now = ipc::now_ticks();
   telemetry_.on_tick(now);
   catalogue_segment_.beat(now);
+  take_changes(static_cast<std::int64_t>(telemetry_.rate().ns_between(Ticks{0}, now)));
   Notice notice;
   for (auto& running : threads_) {
     while (running->thread->notices().take(notice)) notice_lines_.take(notice);

@@ -1,25 +1,37 @@
 // The collector process: telemetry, catalogue, state, and its threads.
 //
 // Threads: the main thread's; it starts one thread for each entry of the configuration, and beats
-// for the process meanwhile. Fails by: throwing at the start (one line each), before anything is
-// announced; afterwards a thread's failure ends the process.
+// for the process meanwhile, and carries out what the journal of changes asks for. Fails by:
+// throwing at the start (one line each), before anything is announced; afterwards a thread's
+// failure ends the process.
 #pragma once
 
 #include <atomic>
+#include <cstdint>
+#include <deque>
 #include <exception>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "collector/change_journal.hpp"
 #include "collector/collector_thread.hpp"
 #include "collector/config.hpp"
+#include "collector/config_changes.hpp"
 #include "collector/instrument_registry.hpp"
 #include "collector/notice_lines.hpp"
 #include "ipc/catalogue.hpp"
 #include "ipc/telemetry.hpp"
 
 namespace ringside::collector {
+
+inline constexpr std::int64_t changes_look_ns = 100'000'000;  // between looks at the journal
+inline constexpr std::size_t changes_a_tick = 64;             // carried out at once
 
 class CollectorProcess {
  public:
@@ -44,18 +56,45 @@ class CollectorProcess {
     std::string failure;
     std::atomic<bool> failed{false};  // P1 release by the thread; C1 acquire by the main thread
   };
-  void add_venue(const VenueConfig& venue);
+  // An instrument that is, or was, collected since the start.
+  struct Collected {
+    std::size_t table = 0;  // of config_.venues
+    InstrumentId id;
+    RingIndex ring = 0;
+    bool wanted = false;
+  };
 
-  const Config& config_;
+  void add_venue(std::size_t table);
+  [[nodiscard]] std::string worker_of(const VenueConfig& venue, InstrumentId id) const;
+
+  // process_changes.cpp
+  void make_change_counters();
+  void take_changes(std::int64_t now_ns);
+  void look_for_changes();
+  void prepare_ids();
+  [[nodiscard]] bool carry_out(const InstrumentChange& change);
+  [[nodiscard]] bool list(const InstrumentChange& change);
+  void refuse(const InstrumentChange& change, std::string_view why);
+  void say(std::string_view line) const;
+
+  Config config_;  // the file's, and what the journal made of it before the start
   std::string name_;
   const ipc::ProcessSpec& spec_;
   std::uint32_t number_;
   ipc::Telemetry telemetry_;
   InstrumentRegistry registry_;
+  ChangeJournal journal_;
+  std::optional<ChangeFollower> follower_;
   ipc::Segment catalogue_segment_;
   std::unique_ptr<ipc::CatalogueWriter> catalogue_;
   std::vector<std::unique_ptr<Running>> threads_;
   NoticeLines notice_lines_;
+  std::vector<std::size_t> sessions_of_tables_;                         // within the table's thread
+  std::map<std::pair<std::string, std::string>, Collected> collected_;  // by venue, symbol
+  std::deque<InstrumentChange> pending_;  // read from the journal; not more than it can hold
+  std::int64_t next_changes_look_ns_ = 0;
+  ipc::Gauge changes_done_;  // sequence up to which all has been carried out, or refused
+  ipc::Counter instruments_added_, instruments_removed_, changes_refused_, journal_damaged_;
   std::atomic<bool> stop_{false};  // a flag: nothing is read because of it
 };
 

@@ -70,6 +70,7 @@ CollectorThread::CollectorThread(Options options)
     : options_(std::move(options)),
       records_(options_.deployment.memory.instruments_max),
       stages_(options_.telemetry, options_.name) {
+  owners_.reserve(options_.deployment.memory.instruments_max);
   make_links();
 }
 
@@ -243,6 +244,7 @@ void CollectorThread::tick() noexcept {
     look_for_worker(*link, now_ns);
     take_requests(*link);
   }
+  apply_changes();
   for (auto& session : sessions_) session->on_tick();
   publish();
   if (failure_changes_ != records_.failure_changes()) tell_failures();
@@ -277,7 +279,8 @@ void CollectorThread::tell_failures() noexcept {
   failure_changes_ = records_.failure_changes();
   for (auto& owner : owners_) {
     const auto cause = records_.failure_of(owner.record);
-    if (cause == Cause::None || cause == owner.told) continue;
+    if (cause == Cause::Removed) owner.told = Cause::None;  // as it was asked to
+    if (cause == Cause::None || cause == Cause::Removed || cause == owner.told) continue;
     owner.told = cause;
     Notice notice;
     notice.what = Notice::What::InstrumentFailed;
@@ -285,6 +288,30 @@ void CollectorThread::tell_failures() noexcept {
     notice.instrument = owner.instrument;
     notice.line = sessions_[owner.session]->line();
     notices_.post(notice);
+  }
+}
+
+// A few at a time, between batches: what a socket has brought does not wait long.
+void CollectorThread::apply_changes() noexcept {
+  for (unsigned i = 0; i < thread_changes_a_tick; ++i) {
+    ThreadChange* const change = changes_.front();
+    if (change == nullptr) return;
+    auto& session = *sessions_[change->session];
+    const auto id = change->instrument.id;
+    if (!change->add) {
+      session.remove(id);
+    } else {
+      auto owner = std::find_if(owners_.begin(), owners_.end(),
+                                [&](const Owner& entry) { return entry.instrument == id; });
+      if (owner == owners_.end()) {
+        const auto record = records_.add_instrument(id, change->ring);
+        owner = owners_.insert(owners_.end(), {id, record, change->session});
+      }
+      change->instrument.record = owner->record;
+      // There is room: the catalogue, which is no larger, had some.
+      static_cast<void>(session.add(std::move(change->instrument)));
+    }
+    changes_.pop();
   }
 }
 

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "collector/change_queue.hpp"
 #include "collector/notices.hpp"
 #include "collector/record_writer.hpp"
 #include "collector/stages.hpp"
@@ -32,6 +33,7 @@ inline constexpr std::int64_t goodbye_ns_max = 3'000'000'000;   // for closing h
 // After a pause: no heartbeat until a round finds the sockets empty, or for so long.
 inline constexpr std::int64_t catching_up_ns_max = 1'000'000'000;
 inline constexpr unsigned requests_a_tick = 64;  // taken from each control ring
+inline constexpr unsigned thread_changes_a_tick = 8;
 
 // The ring to one worker thread, and what that worker says back.
 struct WorkerLink {
@@ -63,6 +65,11 @@ class CollectorThread {
     return records_.add_instrument(id, ring);
   }
   void add_venue(VenueSession::Options options);
+  [[nodiscard]] std::size_t venue_count() const noexcept { return plans_.size(); }
+
+  // At any time, from the thread that made this. False: later again; `change` is as it was.
+  [[nodiscard]] bool change(ThreadChange& change) noexcept { return changes_.post(change); }
+  [[nodiscard]] bool changes_done() const noexcept { return changes_.drained(); }
 
   // On its own thread, until `stop`. Throws at the start: a core or certificate that cannot be had.
   void run(const std::atomic<bool>& stop);
@@ -82,6 +89,7 @@ class CollectorThread {
   void tick() noexcept;
   void look_for_worker(WorkerLink& link, std::int64_t now_ns) noexcept;
   void take_requests(WorkerLink& link) noexcept;
+  void apply_changes() noexcept;
   void copy_counters() noexcept;
   void tell_failures() noexcept;
 
@@ -98,6 +106,7 @@ class CollectorThread {
   std::vector<Owner> owners_;
   Stages stages_;
   Notices notices_;
+  ChangeQueue changes_;
   std::unique_ptr<net::Loop> loop_;
   std::vector<std::unique_ptr<VenueSession>> sessions_;
   std::vector<ipc::Counter> counters_;  // in the order of make_counters()

@@ -262,6 +262,7 @@ void share_addresses(std::vector<VenueConfig>& configured) {
       if (authority_of(other.websocket) != authority_of(venue.websocket)) continue;
       venue.address_instruments += static_cast<std::uint32_t>(other.instruments.size());
     }
+    venue.own_instruments = static_cast<std::uint32_t>(venue.instruments.size());
     check_limits(venue);
   }
 }

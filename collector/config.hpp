@@ -60,6 +60,9 @@ struct VenueConfig {
   // Of all tables of the file that use this one's endpoint: they share what counts by address.
   // Computed; 0: this one alone.
   std::uint32_t address_instruments = 0;
+  // Of those, this table's in the file: what changes at run time leaves its part as it is.
+  // 0: as many as it has.
+  std::uint32_t own_instruments = 0;
   std::string proxy;                // http://host:port; empty: none
   std::string proxy_authorization;  // of Proxy-Authorization; empty: none
   bool compress = false;            // permessage-deflate and gzip are offered

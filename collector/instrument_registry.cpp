@@ -48,6 +48,11 @@ class File {
     }
     if (fsync(descriptor_) != 0) fail(path_, "sync");
   }
+  [[nodiscard]] std::size_t bytes() const {
+    struct stat status {};
+    if (fstat(descriptor_, &status) != 0) fail(path_, "look at");
+    return static_cast<std::size_t>(status.st_size);
+  }
   void truncate(std::size_t bytes) const {
     if (ftruncate(descriptor_, static_cast<off_t>(bytes)) != 0) fail(path_, "truncate");
   }
@@ -158,7 +163,14 @@ std::vector<InstrumentId> InstrumentRegistry::ids_of(std::string_view venue,
     ids.push_back(InstrumentId::of(collector_number_, found->second));
   }
   if (!lines.empty()) {
-    File(path("instruments"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC).write_all(lines);
+    const File file(path("instruments"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC);
+    const auto before = file.bytes();
+    try {
+      file.write_all(lines);
+    } catch (const std::system_error&) {
+      file.truncate(before);  // a full disk: nothing of it may stay, for these numbers go to others
+      throw;
+    }
     ordinals_.merge(fresh);
   }
   return ids;

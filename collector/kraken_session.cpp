@@ -488,7 +488,6 @@ bool KrakenSession::add(VenueInstrument given, Now now) noexcept {
   auto index = symbols_.find(given.symbol);
   if (index != no_symbol) {
     if (books_.phase(index) != Phase::Removed) return false;
-    ++connections_[instruments_[index].connection].members;
   } else {
     if (symbols_.full()) return false;
     KrakenInstrument made;
@@ -524,7 +523,6 @@ void KrakenSession::remove(InstrumentId id, Now now) noexcept {
   if (!index || !books_.remove(*index, now)) return;
   auto& instrument = instruments_[*index];
   auto& connection = connections_[instrument.connection];
-  --connection.members;
   instrument.subscribe_due = false;
   if (instrument.resync_due) --connection.resyncs_due;
   instrument.resync_due = false;

@@ -169,7 +169,7 @@ class KrakenSession : public Adapter {
     std::size_t batch_size = 0;
     bool batch_subscribes = true;
     unsigned channel = 0;       // of the batch, which is next
-    std::uint32_t members = 0;  // instruments that are not removed
+    std::uint32_t members = 0;  // removed ones, too: they may come back
     std::int64_t heard_ns = 0;
     std::int64_t next_terms_ns = 0;
   };

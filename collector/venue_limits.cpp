@@ -80,8 +80,9 @@ void override_with(PaceLimit& limit, std::uint32_t most, std::uint32_t window_ms
 void take_part(PaceLimit& limit, const VenueConfig& venue) {
   if (limit.most == 0) return;
   std::uint64_t most = limit.most;
-  if (venue.address_instruments > venue.instruments.size()) {
-    most = most * venue.instruments.size() / venue.address_instruments;
+  const auto own = venue.own_instruments != 0 ? venue.own_instruments : venue.instruments.size();
+  if (venue.address_instruments > own) {
+    most = most * own / venue.address_instruments;
   }
   limit.most = static_cast<std::uint32_t>(std::max<std::uint64_t>(most - most / 20, 1));
 }

@@ -20,6 +20,9 @@
 
 namespace ringside::ipc {
 
+// Of an instrument that was added while its collector ran.
+inline constexpr std::uint32_t connection_unsaid = ~0U;
+
 // What to append.
 struct CatalogueItem {
   InstrumentId instrument;

@@ -33,8 +33,9 @@ constexpr std::array memory_keys{
            "Size of each collector-to-worker ring."},
     KeyDoc{"events_slots", "integer", "131072", "1024 to 16777216 slots of 64 B, a power of two",
            "Size of each worker's broadcast ring."},
-    KeyDoc{"instruments_max", "integer", "1024", "1 to 65536",
-           "Capacity of each catalogue and book table."},
+    KeyDoc{"instruments_max", "integer", "4096", "1 to 65536",
+           "Capacity of each catalogue (256 B each) and book table (1920 B each): what the file "
+           "names, and all that is ever added while it runs."},
 };
 constexpr std::array collector_keys{
     KeyDoc{"name", "string", "required", "1 to 15 of a-z 0-9 - _", "Name of the process: --name."},
@@ -90,7 +91,7 @@ MemorySpec memory_of(const toml::table& root, const std::string& path) {
   memory.spsc_slots = power_of_two(table, "spsc_slots", 65536);
   memory.events_slots = power_of_two(table, "events_slots", 131072);
   memory.instruments_max =
-      static_cast<std::uint32_t>(table.integer("instruments_max", {1024, 1, 65536}));
+      static_cast<std::uint32_t>(table.integer("instruments_max", {4096, 1, 65536}));
   return memory;
 }
 

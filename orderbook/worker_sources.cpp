@@ -17,7 +17,9 @@ void Worker::source_attached(SourceIndex source, std::uint64_t drops, Ticks now,
   for (Instrument& instrument : instruments_) {
     if (instrument.source != source) continue;
     instrument.tracked.forget_epoch();
-    instrument.collector = {State::Live, Cause::None};
+    // One that was removed is not waited for, unless the new collector speaks of it.
+    if (instrument.collector.cause != Cause::Removed)
+      instrument.collector = {State::Live, Cause::None};
     instrument.crossed_messages = 0;
     resyncs_.cancel(index_of(instrument));
   }

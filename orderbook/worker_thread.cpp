@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -209,10 +210,8 @@ void WorkerThread::tick(Ticks now) noexcept {
   if (options_.keeps_telemetry) options_.telemetry.on_tick(now);
   worker_.on_tick(now);
   const bool attach = now >= next_attach_;
-  if (attach) {
-    next_attach_ = later(now, rate_.ticks(attach_period_ns));
-    look_at_catalogues(now);
-  }
+  if (attach) next_attach_ = later(now, rate_.ticks(attach_period_ns));
+  if (attach || catalogues_have_more_) look_at_catalogues(now);
   if (attach || now >= next_liveness_) {
     next_liveness_ = later(now, rate_.ticks(liveness_period_ns));
     look_at_rings(now, attach);
@@ -293,16 +292,26 @@ void WorkerThread::on_ring_event(SourceIndex source, RingInput::Event event, Tic
   }
 }
 
+// A new instrument's book takes memory; a thousand of them in one go would be a pause for all that
+// are there. So a running thread lists a few a tick.
 void WorkerThread::look_at_catalogues(Ticks now) noexcept {
+  const bool running = ready_.load(std::memory_order_relaxed);  // owner: only this thread writes
+  std::size_t left = running ? listed_a_tick : std::numeric_limits<std::size_t>::max();
+  catalogues_have_more_ = false;
   for (std::size_t i = 0; i < catalogues_.size(); ++i) {
     const SourceIndex source = first_sources_[i];
     catalogues_[i].look();
     bool grown = false;
-    while (const auto instrument = catalogues_[i].next()) {
-      // Which of its threads carries it shows with the first record; listed it is already now.
-      if (!worker_.find(*instrument)) worker_.expect(*instrument, source, now);
+    while (left != 0) {
+      const auto instrument = catalogues_[i].next();
+      if (!instrument) break;
       grown = true;
+      // Which of its threads carries it shows with the first record; listed it is already now.
+      if (worker_.find(*instrument)) continue;
+      worker_.expect(*instrument, source, now);
+      --left;
     }
+    catalogues_have_more_ = catalogues_have_more_ || left == 0;
     if (grown && joined_at_head_[source]) worker_.resync_missing(source, now);
   }
 }

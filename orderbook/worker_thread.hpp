@@ -34,6 +34,7 @@ namespace ringside::orderbook {
 inline constexpr std::uint64_t tick_ns = 1'000'000;
 inline constexpr std::uint64_t liveness_period_ns = 4'000'000;
 inline constexpr std::uint64_t attach_period_ns = 10'000'000;
+inline constexpr std::size_t listed_a_tick = 4;  // new instruments, while it runs
 inline constexpr std::uint64_t counters_period_ns = 50'000'000;
 inline constexpr std::uint64_t idle_spin_ns = 20'000;
 
@@ -107,6 +108,7 @@ class WorkerThread {
   Counters thread_counts_;  // the thread's own fields
   ipc::LivenessBounds bounds_;
   Ticks next_tick_, next_liveness_, next_attach_, next_counters_;
+  bool catalogues_have_more_ = false;  // than could be listed in one tick
   std::atomic<bool> ready_{false};  // P1 release by run(): pairs with C1
 };
 

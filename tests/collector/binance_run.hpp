@@ -156,7 +156,7 @@ class Bench {
         ring_(segment_),
         reader_(segment_),
         position_(0),
-        records_(std::max<std::size_t>(config.instruments.size(), 1)),
+        records_(std::max<std::size_t>({config.instruments.size(), config.instruments_max, 1})),
         books(config.instruments.size()) {
     const auto ring = records_.add_ring(ring_);
     ring_.set_read_position_source(&position_);
@@ -168,6 +168,27 @@ class Bench {
       names_.push_back(instrument.symbol);
     }
     adapter_ = std::make_unique<BinanceAdapter>(std::move(config), records_, host);
+  }
+
+  // Of a new symbol, or of one that was removed.
+  bool add(const std::string& symbol) {
+    const auto found = std::find(names_.begin(), names_.end(), symbol);
+    const auto index = static_cast<std::uint32_t>(found - names_.begin());
+    const auto id = InstrumentId::of(0, index);
+    if (found == names_.end()) {
+      names_.push_back(symbol);
+      books.emplace_back();
+      records_.add_instrument(id, 0);
+    }
+    const bool taken = adapter_->add({symbol, id, index}, now());
+    drain();
+    return taken;
+  }
+  void remove(const std::string& symbol) {
+    const auto found = std::find(names_.begin(), names_.end(), symbol);
+    adapter_->remove(InstrumentId::of(0, static_cast<std::uint32_t>(found - names_.begin())),
+                     now());
+    drain();
   }
 
   void open() {

@@ -41,6 +41,20 @@ TEST_F(Registry, OrdinalsAreHandedOutInOrderAndKeptOverRestarts) {
   EXPECT_EQ(registry.id_of("kraken", "ETH/USD"), InstrumentId::of(3, 1));
 }
 
+TEST_F(Registry, ManyAtOnceAreNumberedInOrderAndNoneTwice) {
+  const std::vector<std::string> symbols{"ETH/USD", "BTC/USD", "ETH/USD", "SOL/USD"};
+  {
+    auto registry = open();
+    EXPECT_EQ(registry.id_of("kraken", "BTC/USD"), InstrumentId::of(3, 0));
+    static_cast<void>(registry.ids_of("kraken", symbols));
+    EXPECT_EQ(registry.count(), 3U);
+    EXPECT_EQ(registry.id_of("kraken", "ETH/USD"), InstrumentId::of(3, 1));
+  }
+  auto registry = open();
+  EXPECT_EQ(registry.count(), 3U);
+  EXPECT_EQ(registry.id_of("kraken", "SOL/USD"), InstrumentId::of(3, 2));
+}
+
 TEST_F(Registry, TheGenerationGrowsAtEachStart) {
   EXPECT_EQ(open().generation(), 1U);
   EXPECT_EQ(open().generation(), 2U);

@@ -96,7 +96,7 @@ class Kraken : public ::testing::Test {
     EXPECT_EQ(after[1].record.epoch, epoch_of(1, 2));
   }
 
-  Bench bench{2};
+  Bench bench{3};  // one more than are configured
   std::unique_ptr<KrakenAdapter> adapter;
 };
 

@@ -41,6 +41,23 @@ class WorkerSources : public ::testing::Test {
   WorkerScript script_;
 };
 
+// --- Removal ---
+
+TEST_F(WorkerSources, WhoWasRemovedIsNotWaitedForByWhateverRingComesNext) {
+  all_live();
+  script_.take(status_of(eth, State::Failed, Cause::Removed));
+  EXPECT_EQ(states(), "live none, failed removed, live none");
+  EXPECT_TRUE(script_.requests().empty());
+  script_.worker.source_attached(0, 0, script_.now);
+  EXPECT_EQ(script_.state(eth), "failed removed");
+  EXPECT_NE(script_.state(btc), "live none") << "its book is the old ring's";
+  // The new collector speaks of it: it was added again.
+  script_.take(status_of(eth, State::Syncing, Cause::Starting));
+  EXPECT_EQ(script_.state(eth).substr(0, 7), "syncing");
+  snapshot(eth);
+  EXPECT_EQ(script_.state(eth), "live none");
+}
+
 // --- Loss ---
 
 TEST_F(WorkerSources, DroppedRecordsTakeDownTheWholeRingUntilTheLossIsNamed) {

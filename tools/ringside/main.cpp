@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tools/ringside/command.hpp"
+#include "tools/ringside/instruments.hpp"
 
 namespace ringside::tools {
 namespace {
@@ -30,6 +31,7 @@ void declare_all(CLI::App& app, Action& action) {
   declare_memory(app, action);
   declare_books(app, action);
   declare_follow(app, action);
+  declare_instruments(app, action);
   declare_verify(app, action);
 }
 

@@ -1,0 +1,70 @@
+// Changes that the main thread has prepared, on their way to a collector thread, which applies them
+// between two batches. What needs the disk, or memory for names, is done by then.
+//
+// Threads: post() and drained() from the main thread, front() and pop() from the collector thread.
+// Bounded by: changes_queued_max. Fails by: post() answering false; try again later.
+//
+// Order (P: main thread, C: collector thread):
+//   P1 posted   release    C1 acquire: the change is there
+//   C2 applied  release    P2 acquire: its place may be used again, and what it asked for was done
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "collector/adapter.hpp"
+
+namespace ringside::collector {
+
+inline constexpr std::size_t changes_queued_max = 64;
+
+// Of one instrument, in the thread's own numbers.
+struct ThreadChange {
+  bool add = true;  // else remove
+  std::size_t session = 0;
+  RingIndex ring = 0;
+  VenueInstrument instrument;  // its record is the thread's to find
+};
+
+class ChangeQueue {
+ public:
+  // `change` is moved from only if the answer is true.
+  [[nodiscard]] bool post(ThreadChange& change) noexcept {
+    const auto posted = posted_.load(std::memory_order_relaxed);  // owner: only this thread writes
+    if (posted - applied_.load(std::memory_order_acquire) == changes_queued_max) {  // P2: with C2
+      return false;
+    }
+    changes_[posted % changes_queued_max] = std::move(change);
+    posted_.store(posted + 1, std::memory_order_release);  // P1: pairs with C1
+    return true;
+  }
+  // Everything that was posted has been applied.
+  [[nodiscard]] bool drained() const noexcept {
+    // owner: only this thread writes posted_; P2: pairs with C2
+    return applied_.load(std::memory_order_acquire) == posted_.load(std::memory_order_relaxed);
+  }
+
+  // The oldest; null: there is none. Valid until pop().
+  [[nodiscard]] ThreadChange* front() noexcept {
+    const auto applied =
+        applied_.load(std::memory_order_relaxed);  // owner: only this thread writes
+    if (posted_.load(std::memory_order_acquire) == applied) return nullptr;  // C1: pairs with P1
+    return &changes_[applied % changes_queued_max];
+  }
+  // It has been applied.
+  void pop() noexcept {
+    const auto applied =
+        applied_.load(std::memory_order_relaxed);            // owner: only this thread writes
+    applied_.store(applied + 1, std::memory_order_release);  // C2: pairs with P2
+  }
+
+ private:
+  std::array<ThreadChange, changes_queued_max> changes_;
+  alignas(64) std::atomic<std::uint64_t> posted_{0};
+  alignas(64) std::atomic<std::uint64_t> applied_{0};
+};
+
+}  // namespace ringside::collector
