@@ -187,7 +187,7 @@ TEST_F(Mistakes, LookingWhereNothingRunsSaysSo) {
 Finished run_without_permission(const Scratch& scratch, std::vector<std::string> arguments,
                                 const std::string& shm_root) {
   ProcessOptions options;
-  arguments[0] = RINGSIDE_BIN_DIR "/" + arguments[0];
+  arguments[0] = program(arguments[0]);
   if (getuid() == 0) {
     arguments.insert(arguments.begin(),
                      {"/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"});
