@@ -295,26 +295,19 @@ WebSocketServer::WebSocketServer(Loop& loop, const WebSocketServerOptions& optio
   connections_.reserve(options.connections_max);
   timer_.callback = accept_again;
   timer_.context = this;
-  const auto address = parse_numeric(options.address, options.port);
-  if (!address) {
+  if (!parse_numeric(options.address, options.port)) {
     throw std::system_error(std::make_error_code(std::errc::invalid_argument),
                             "listen on \"" + options.address + "\": name a numeric address");
   }
-  const int descriptor = ::socket(address->any.sa_family, SOCK_STREAM | loop.socket_flags(), 0);
-  if (descriptor < 0) refuse_address(options, errno, "no socket");
-  const int on = 1;
-  (void)::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  if (::bind(descriptor, &address->any, address->bytes) != 0 ||
-      ::listen(descriptor, listen_backlog) != 0) {
-    const int error = errno;
-    ::close(descriptor);
-    refuse_address(options, error, "choose another port or address");
-  }
+  const char* step = "";
+  const int descriptor = make_listener(step);
+  if (descriptor < 0) refuse_address(options, -descriptor, step);
   SocketAddress bound;
   bound.bytes = sizeof(bound.ipv6);
   (void)::getsockname(descriptor, &bound.any, &bound.bytes);
   // Both families keep the port in the same place.
   port_ = ntohs(bound.ipv4.sin_port);
+  options_.port = port_;
   listener_.establish.callback = accepted;
   listener_.establish.context = this;
   if (const int result = listener_.adopt(descriptor); result < 0) {
@@ -325,9 +318,37 @@ WebSocketServer::WebSocketServer(Loop& loop, const WebSocketServerOptions& optio
 
 WebSocketServer::~WebSocketServer() { loop_.disarm(timer_); }
 
+int WebSocketServer::make_listener(const char*& step) const noexcept {
+  const auto address = parse_numeric(options_.address, options_.port);
+  const int descriptor = ::socket(address->any.sa_family, SOCK_STREAM | loop_.socket_flags(), 0);
+  step = "no socket";
+  if (descriptor < 0) return -errno;
+  const int on = 1;
+  (void)::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  step = "choose another port or address";
+  if (::bind(descriptor, &address->any, address->bytes) != 0 ||
+      ::listen(descriptor, listen_backlog) != 0) {
+    const int error = errno;
+    ::close(descriptor);
+    return -error;
+  }
+  return descriptor;
+}
+
+bool WebSocketServer::listen_again() noexcept {
+  if (!stopping_ || !listener_.idle() || listener_.descriptor() >= 0) return false;
+  const char* step = "";
+  const int descriptor = make_listener(step);
+  if (descriptor < 0 || listener_.adopt(descriptor) < 0) return false;
+  stopping_ = false;
+  listener_.start_accept();
+  return true;
+}
+
 void WebSocketServer::stop_accepting() noexcept {
   stopping_ = true;
   loop_.disarm(timer_);
+  if (listener_.idle()) return listener_.close_descriptor();
   listener_.cancel();
 }
 

@@ -143,6 +143,9 @@ class WebSocketServer {
   [[nodiscard]] std::uint64_t accept_errors() const noexcept { return accept_errors_; }
 
   void stop_accepting() noexcept;
+  // On the same port, after stop_accepting(). False: its end is still under way, or the port cannot
+  // be had; try again later.
+  [[nodiscard]] bool listen_again() noexcept;
 
   // Calls visit(ServerConnection&) for each connection in use.
   template <typename Visit>
@@ -153,6 +156,8 @@ class WebSocketServer {
   }
 
  private:
+  // A listening socket; negative: -errno, and `step` says what failed.
+  [[nodiscard]] int make_listener(const char*& step) const noexcept;
   static void accepted(void* context, const Completion& completion) noexcept;
   static void accept_again(void* context) noexcept;
   ServerConnection* free_connection() noexcept;

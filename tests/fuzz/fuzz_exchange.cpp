@@ -24,8 +24,11 @@ class CheckingOutlet final : public Outlet {
  public:
   explicit CheckingOutlet(bool check) : check_(check) {}
   void send(SessionId, std::string_view text, Frame) override { check(text); }
-  void close(SessionId, Ending) override {}
+  void close(SessionId, Ending, std::uint16_t) override {}
   void answer(RequestId, int, std::string_view body) override { check(body); }
+  void refuse(RequestId, int, std::uint32_t) override {}
+  void go_away() override {}
+  [[nodiscard]] bool come_back() override { return true; }
   [[nodiscard]] bool congested() const override { return false; }
 
  private:

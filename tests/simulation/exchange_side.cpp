@@ -330,7 +330,7 @@ void ExchangeSide::on_http_gone(VirtualHttpClient& client) {
 
 // --- exchange::Outlet ---------------------------------------------------------------------------
 
-void ExchangeSide::close(SessionId session, Ending) {
+void ExchangeSide::close(SessionId session, Ending, std::uint16_t) {
   if (auto* const link = link_of(session)) cut(*link, net::CloseReason::PeerReset);
 }
 

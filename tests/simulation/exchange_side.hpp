@@ -83,8 +83,12 @@ class ExchangeSide final : public Wire, public exchange::Outlet {
 
   // --- exchange::Outlet ---
   void send(exchange::SessionId session, std::string_view text, exchange::Frame frame) override;
-  void close(exchange::SessionId session, exchange::Ending ending) override;
+  void close(exchange::SessionId session, exchange::Ending ending, std::uint16_t code) override;
   void answer(exchange::RequestId request, int status, std::string_view body) override;
+  // Faults come in behind the exchange here: it is asked for none of these.
+  void refuse(exchange::RequestId, int, std::uint32_t) override {}
+  void go_away() override {}
+  [[nodiscard]] bool come_back() override { return true; }
   [[nodiscard]] bool congested() const override { return false; }
 
  private:

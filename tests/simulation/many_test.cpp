@@ -109,7 +109,10 @@ class Venue final : public Wire, public exchange::Outlet {
     arrival.text = text;
     push(*found->second, std::move(arrival));
   }
-  void close(exchange::SessionId session, exchange::Ending) override {
+  void refuse(exchange::RequestId, int, std::uint32_t) override {}
+  void go_away() override {}
+  [[nodiscard]] bool come_back() override { return true; }
+  void close(exchange::SessionId session, exchange::Ending, std::uint16_t) override {
     const auto found = by_session_.find(session);
     if (found != by_session_.end()) cut(*found->second, net::CloseReason::PeerReset, 1006);
   }

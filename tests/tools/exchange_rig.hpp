@@ -34,12 +34,21 @@ class KeepingOutlet final : public Outlet {
   void send(SessionId session, std::string_view text, Frame frame) override {
     frames.push_back({session, std::string(text), frame});
   }
-  void close(SessionId session, Ending ending) override {
+  void close(SessionId session, Ending ending, std::uint16_t code) override {
     closed.push_back(session);
     endings.push_back(ending);
+    codes.push_back(code);
   }
   void answer(RequestId request, int status, std::string_view body) override {
     answers.push_back({request, status, std::string(body)});
+  }
+  void refuse(RequestId request, int status, std::uint32_t retry_after_s) override {
+    answers.push_back({request, status, std::to_string(retry_after_s)});
+  }
+  void go_away() override { away = true; }
+  [[nodiscard]] bool come_back() override {
+    away = false;
+    return true;
   }
   [[nodiscard]] bool congested() const override { return full; }
 
@@ -49,8 +58,10 @@ class KeepingOutlet final : public Outlet {
   std::vector<SentFrame> frames;
   std::vector<SessionId> closed;
   std::vector<Ending> endings;  // of each
+  std::vector<std::uint16_t> codes;
   std::vector<Answer> answers;
   bool full = false;
+  bool away = false;
 };
 
 // JSON whose numbers are strings of their own digits.

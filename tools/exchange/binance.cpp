@@ -61,6 +61,17 @@ bool strip(std::string_view& text, std::string_view prefix) {
   return true;
 }
 
+FaultChannel fault_channel(BinanceStream::Kind kind) {
+  switch (kind) {
+    case BinanceStream::Kind::Depth:
+      return FaultChannel::Book;
+    case BinanceStream::Kind::BookTicker:
+      return FaultChannel::Bbo;
+    default:
+      return FaultChannel::Trade;
+  }
+}
+
 }  // namespace
 
 Binance::Binance(VenueServices services, BinanceDialect dialect)
@@ -97,10 +108,34 @@ void Binance::on_open(SessionId session, std::string_view target, UtcNs now) {
   }
   opened.combined = path == "/stream";
   sessions_.push_back(opened);
-  const auto streams = opened.combined ? query_value(target, "streams")
-                                       : path.substr(std::min<std::size_t>(path.size(), 4));
-  split(url_decoded(streams), '/',
-        [&](std::string_view stream) { subscribe(opened, stream, now); });
+  for_each_stream(target, [&](std::string_view stream) { subscribe(opened, stream, now); });
+}
+
+template <typename Take>
+void Binance::for_each_stream(std::string_view target, Take take) {
+  auto path = path_of(target);
+  strip(path, "/public") || strip(path, "/market");
+  const auto streams = path == "/stream" ? query_value(target, "streams")
+                                         : path.substr(std::min<std::size_t>(path.size(), 4));
+  split(url_decoded(streams), '/', take);
+}
+
+bool Binance::refused(std::string_view stream) {
+  ListingIndex listing = 0;
+  ChannelIndex channel = 0;
+  return find_stream(stream, listing, channel) &&
+         services_.faults.refuses(services_.market[listing].symbol,
+                                  fault_channel(binance_streams[channel].kind));
+}
+
+bool Binance::refuses(std::string_view target) {
+  bool any = false;
+  for_each_stream(target, [&](std::string_view stream) { any |= refused(stream); });
+  return any;
+}
+
+std::string Binance::shutdown_text(UtcNs now) const {
+  return R"({"e":"serverShutdown","E":)" + std::to_string(now.value / 1'000'000) + '}';
 }
 
 void Binance::on_close(SessionId session) {
@@ -143,8 +178,9 @@ void Binance::subscribe(const Session& session, std::string_view stream, UtcNs n
       kind == BinanceStream::Kind::Trade || kind == BinanceStream::Kind::AggTrade;
   if (session.reach != Reach::All && of_market != (session.reach == Reach::Market)) return;
   if (services_.limits != nullptr && !services_.limits->stream(session.id)) return;
-  if (subscriptions_.add(channel, listing, {session.id, session.combined ? 1U : 0U, true}, now) !=
-          nullptr &&
+  const auto name = services_.market[listing].name;
+  const Subscriber subscriber{session.id, session.combined ? 1U : 0U, true, name};
+  if (subscriptions_.add(channel, listing, subscriber, now) != nullptr &&
       kind == BinanceStream::Kind::Depth && !services_.replaying) {
     start_batch(listing, channel, now);
   }
@@ -161,7 +197,9 @@ void Binance::unsubscribe(const Session& session, std::string_view stream) {
 
 void Binance::publish(ListingIndex listing, ChannelIndex channel, std::string_view data) {
   bool worded = false;
+  const auto name = services_.market[listing].name;
   for (const auto& subscriber : subscriptions_.of(channel, listing)) {
+    if (subscriber.name != name) continue;
     if (subscriber.parameter == 0) {
       services_.outlet.send(subscriber.session, data, Frame::Data);
       continue;
@@ -225,6 +263,11 @@ void Binance::on_command(const Session& session, simdjson::dom::object command, 
     texts = std::all_of(streams.begin(), streams.end(), [](auto each) { return each.is_string(); });
   }
   if (!texts) return refuse(session, 2, "Invalid request: params must be an array of strings", id);
+  if (subscribes) {
+    bool any = false;
+    for (const auto each : streams) any |= refused(each.get_string().value());
+    if (any) return refuse(session, 2, "Invalid request: too many requests", id);
+  }
   for (const auto each : streams) {
     const std::string_view stream = each.get_string().value();
     if (subscribes) {
@@ -299,9 +342,14 @@ void Binance::answer_depth(RequestId request, std::string_view target, UtcNs now
     words_.snapshot(reply_, listing, limit, {listing.book_time, listing.book_time});
     return services_.outlet.answer(request, 200, reply_);
   }
+  const auto fault = services_.faults.on_snapshot(symbol);
+  const auto& told = fault == SnapshotFault::Stale ? old_[index]
+                     : fault == SnapshotFault::Wrong
+                         ? services_.market[(index + 1) % services_.market.size()]
+                         : listing;
   const auto happened = fresh_time(index, listing.book_time);
-  words_.snapshot(reply_, listing, limit, {std::max(happened, now), happened});
-  if (!words_.spot()) write_truth(listing, happened);
+  words_.snapshot(reply_, told, limit, {std::max(happened, now), happened});
+  if (!words_.spot() && fault == SnapshotFault::None) write_truth(listing, happened);
   delayed_.push_back({UtcNs{now.value + services_.rest_delay_ns}, request, reply_});
 }
 

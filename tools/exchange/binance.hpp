@@ -58,6 +58,9 @@ class Binance final : public Venue {
   UtcNs on_tick(UtcNs now) override;
   void begin(UtcNs now) override;
   [[nodiscard]] const Subscriptions& subscriptions() const override { return subscriptions_; }
+  [[nodiscard]] bool refuses(std::string_view target) override;
+  [[nodiscard]] std::string shutdown_text(UtcNs now) const override;
+  void on_refined(ListingIndex listing, Decimals more) override;
 
   void on_book(ListingIndex listing, UtcNs time) override;
   void on_trade(ListingIndex listing, const Trade& trade) override;
@@ -95,6 +98,12 @@ class Binance final : public Venue {
     RequestId request = 0;
     std::string body;
   };
+
+  // Calls take(stream) for each that a target names.
+  template <typename Take>
+  static void for_each_stream(std::string_view target, Take take);
+  // By a fault; asked once for each subscription.
+  [[nodiscard]] bool refused(std::string_view stream);
 
   // Sessions and their streams.
   [[nodiscard]] Session* find_session(SessionId session);
@@ -145,6 +154,7 @@ class Binance final : public Venue {
   std::vector<std::vector<Batch>> batches_;  // by listing: of the depth streams that are heard
   UtcNs next_flush_;                         // no batch is due before it
   std::vector<Recorded> recorded_;           // by listing
+  std::vector<Listing> old_;                 // by listing, as at the beginning: for stale snapshots
   std::vector<std::int64_t> sent_ms_;        // by listing: times of its messages only grow
   std::vector<Level> told_tops_;             // by listing: bid, ask
   std::deque<Delayed> delayed_;

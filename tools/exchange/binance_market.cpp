@@ -34,6 +34,18 @@ void Binance::begin(UtcNs now) {
     listing.update_id = words_.spot() ? first_spot_id + i * 1'000'000 : first_futures_id;
     listing.wire = words_.spot() ? Decimals{spot_wire_decimals, spot_wire_decimals} : Decimals{};
   }
+  if (!services_.faults.has(FaultKind::StaleSnapshot)) return;
+  for (ListingIndex i = 0; i < market.size(); ++i) old_.push_back(market[i]);
+}
+
+// What waits in batches is in the old units.
+void Binance::on_refined(ListingIndex index, Decimals more) {
+  const auto factor = power_of_ten(more.price);
+  for (auto& batch : batches_[index]) {
+    for (auto& touched : batch.touched) {
+      for (auto& price : touched) price.mantissa *= factor;
+    }
+  }
 }
 
 std::int64_t Binance::period_ns(ChannelIndex channel) const {
@@ -114,6 +126,7 @@ void Binance::publish_book_ticker(ListingIndex index, UtcNs time) {
   if (!subscriptions_.any(channel, index)) return;
   data_.clear();
   words_.book_ticker(data_, listing, time);
+  static_cast<void>(services_.faults.on_message(listing.symbol, FaultChannel::Bbo));
   publish(index, channel, data_);
 }
 
@@ -131,6 +144,7 @@ void Binance::on_trade(ListingIndex index, const Trade& trade) {
     } else {
       words_.aggregated_trade(data_, listing, trade);
     }
+    static_cast<void>(services_.faults.on_message(listing.symbol, FaultChannel::Trade));
     publish(index, channel, data_);
   }
 }
@@ -182,10 +196,13 @@ void Binance::flush(ListingIndex index, Batch& batch, UtcNs now) {
   depth.sent = std::max(unique, now);
   batch.sent_id = depth.last_id;
   write_truth(listing, unique);
-  const auto fault = services_.faults.on_book_update(listing.symbol);
-  if (fault == BookFault::Drop) return;
-  if (fault == BookFault::Corrupt) {
-    auto& mantissa = (bids_.empty() ? asks_ : bids_).back().quantity.mantissa;
+  const auto fault = services_.faults.on_message(listing.symbol, FaultChannel::Book);
+  if (fault.corrupt && fault.part == FaultPart::Check) {
+    depth.last_id ^= 1;
+  } else if (fault.corrupt) {
+    auto& level = (bids_.empty() ? asks_ : bids_).back();
+    auto& mantissa =
+        fault.part == FaultPart::Price ? level.price.mantissa : level.quantity.mantissa;
     mantissa += mantissa % 2 == 0 ? 1 : -1;
   }
   data_.clear();

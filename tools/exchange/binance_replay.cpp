@@ -159,10 +159,13 @@ void Binance::replay_http(const capture::CaptureLine& line) {
 
 void Binance::forward(ListingIndex index, const BinanceFrame& frame) {
   auto data = frame.data;
-  if (frame.kind == BinanceFrame::Kind::Depth && anybody_hears(index, frame.kind)) {
-    const auto fault = services_.faults.on_book_update(frame.symbol);
-    if (fault == BookFault::Drop) return;
-    if (fault == BookFault::Corrupt && !frame.levels.empty()) {
+  if (anybody_hears(index, frame.kind)) {
+    const bool depth = frame.kind == BinanceFrame::Kind::Depth;
+    const auto channel = depth                                          ? FaultChannel::Book
+                         : frame.kind == BinanceFrame::Kind::BookTicker ? FaultChannel::Bbo
+                                                                        : FaultChannel::Trade;
+    const auto fault = services_.faults.on_message(frame.symbol, channel);
+    if (depth && fault.corrupt && !frame.levels.empty()) {
       const auto& quantity = frame.levels.back().quantity;
       data_ = data;
       auto& digit = data_[static_cast<std::size_t>(quantity.data() + quantity.size() - 1 -

@@ -27,6 +27,12 @@ bool read_number(std::string_view text, std::size_t from, std::size_t count, int
 
 }  // namespace
 
+std::int64_t power_of_ten(unsigned exponent) {
+  std::int64_t value = 1;
+  while (exponent-- > 0) value *= 10;
+  return value;
+}
+
 void append_integer(std::string& out, std::uint64_t value) {
   std::array<char, 20> digits;
   char* at = digits.data() + digits.size();

@@ -20,6 +20,8 @@ struct Decimals {
 };
 inline constexpr unsigned decimals_max = 18;
 
+[[nodiscard]] std::int64_t power_of_ten(unsigned exponent);  // up to 18
+
 void append_integer(std::string& out, std::uint64_t value);
 // 6339410000, 8 -> "63.39410000". Values are never negative here.
 void append_decimal(std::string& out, std::int64_t mantissa, unsigned decimals);

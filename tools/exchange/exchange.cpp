@@ -3,13 +3,20 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "tools/exchange/binance_frame.hpp"
 #include "tools/exchange/generator.hpp"
 #include "tools/exchange/replay.hpp"
 
 namespace ringside::exchange {
+namespace {
+
+constexpr int status_too_many = 429;
+
+}  // namespace
 
 Exchange::Exchange(const ExchangeOptions& options, Outlet& outlet, UtcNs now)
-    : faults_(options.faults), outlet_(outlet, faults_) {
+    : outlet_(outlet, faults_) {
+  const auto asked = parse_faults(options.faults);
   const bool replaying = !options.replay.empty();
   GeneratorSpec spec;
   if (!replaying) spec = parse_spec(options.generate);
@@ -18,6 +25,7 @@ Exchange::Exchange(const ExchangeOptions& options, Outlet& outlet, UtcNs now)
   if (!options.venue.empty() && options.venue != name) {
     throw std::invalid_argument("--venue: the spec says '" + name + "'");
   }
+  faults_.set_time(now);
   if (!options.truth.empty()) truth_ = std::make_unique<TruthLog>(options.truth);
   VenueServices services{market_, outlet_, faults_, truth_.get(), replaying};
   services.rest_delay_ns = std::int64_t{spec.rest_ms} * 1'000'000;
@@ -30,36 +38,41 @@ Exchange::Exchange(const ExchangeOptions& options, Outlet& outlet, UtcNs now)
     throw std::invalid_argument("'" + name + "' is no venue that can be simulated; venues are " +
                                 std::string(venue_names()));
   }
+  outlet_.serve(*venue_, market_);
   if (replaying) {
     learn_capture(options.replay, *venue_);
     if (market_.size() == 0) {
       throw std::invalid_argument("--replay: " + options.replay + " holds nothing that venue '" +
                                   name + "' understands");
     }
-    check_faults();
+    begin_faults(asked, {name, true, market_}, options.seed);
     venue_->begin(now);
     source_ = std::make_unique<Replay>(options.replay, options.speed, *venue_, outlet_);
     return;
   }
   Random random(options.seed);
   list_instruments(market_, spec, venue_->shape(), random);
-  check_faults();
+  begin_faults(asked, {spec.venue, false, market_}, options.seed);
   venue_->begin(now);
   source_ = std::make_unique<Generator>(Generator::Options{spec, options.seed}, random, market_,
                                         *venue_, outlet_);
 }
 
-void Exchange::check_faults() const {
-  for (const auto& symbol : faults_.symbols()) {
-    if (market_.find(symbol) == no_listing) {
-      throw std::invalid_argument("--faults: symbol '" + symbol + "' is not traded here");
-    }
-  }
+void Exchange::begin_faults(const std::vector<Fault>& asked, const FaultyMarket& of,
+                            std::uint64_t seed) {
+  const auto now = faults_.now();
+  for (const auto& fault : asked) check_fault(fault, of);
+  const auto faults = drawn(asked, of, seed);
+  faults_ = Faults(faults);
+  faults_.set_time(now);
+  faults_text_ = text_of(faults);
 }
 
 void Exchange::on_open(SessionId session, std::string_view target, UtcNs now) {
+  faults_.set_time(now);
   outlet_.on_open(session);
   venue_->on_open(session, target, now);
+  if (venue_->subscriptions().begun()) faults_.begin();
 }
 
 void Exchange::on_close(SessionId session) {
@@ -68,9 +81,63 @@ void Exchange::on_close(SessionId session) {
   venue_->on_close(session);
 }
 
+void Exchange::on_text(SessionId session, std::string_view text, UtcNs now) {
+  faults_.set_time(now);
+  venue_->on_text(session, text, now);
+  if (venue_->subscriptions().begun()) faults_.begin();
+}
+
+void Exchange::on_get(RequestId request, std::string_view target, UtcNs now) {
+  faults_.set_time(now);
+  const auto fate = faults_.on_request(query_value(target, "symbol"));
+  if (fate.dropped) return;
+  if (fate.too_many) return outlet_.refuse(request, status_too_many, fate.retry_after_s);
+  if (fate.delay_ns != 0) outlet_.hold_answer(request, fate.delay_ns);
+  venue_->on_get(request, target, now);
+}
+
 UtcNs Exchange::advance(UtcNs now) {
+  faults_.set_time(now);
+  change_instruments(now);
+  const auto due = outlet_.on_tick();
   const auto source = source_->advance(now);
-  return std::min(source, venue_->on_tick(now));
+  return std::min({due, source, venue_->on_tick(now)});
+}
+
+// --- Instruments that change --------------------------------------------------------------------
+
+void Exchange::rename(ListingIndex listing, const std::string& symbol, std::uint32_t name) {
+  const auto was = market_[listing].symbol;
+  market_.rename(listing, symbol);
+  market_[listing].name = name;
+  venue_->on_renamed(listing, was);
+}
+
+void Exchange::change_instruments(UtcNs now) {
+  for (const auto& fault : faults_.take_changes()) {
+    const auto listing = market_.find(fault.aim.symbol);
+    if (listing == no_listing) continue;  // it has another name just now
+    if (fault.kind == FaultKind::Precision) {
+      const Decimals more{fault.price_more, fault.quantity_more};
+      market_[listing].refine(more);
+      source_->on_refined(listing, more);
+      venue_->on_refined(listing, more);
+      continue;
+    }
+    if (market_.find(fault.name) != no_listing) continue;
+    if (fault.lasts_ns != 0) {
+      renamed_.push_back({listing, fault.aim.symbol, UtcNs{now.value + fault.lasts_ns}});
+    }
+    rename(listing, fault.name, 1);
+  }
+  for (auto at = renamed_.begin(); at != renamed_.end();) {
+    if (at->until > now) {
+      ++at;
+      continue;
+    }
+    rename(at->listing, at->symbol, 0);
+    at = renamed_.erase(at);
+  }
 }
 
 }  // namespace ringside::exchange

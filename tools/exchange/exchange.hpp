@@ -6,7 +6,10 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "tools/exchange/fault_draw.hpp"
+#include "tools/exchange/faulty_outlet.hpp"
 #include "tools/exchange/source.hpp"
 #include "tools/exchange/venue.hpp"
 
@@ -29,28 +32,39 @@ class Exchange {
   Exchange(const ExchangeOptions& options, Outlet& outlet, UtcNs now);
 
   [[nodiscard]] std::string_view websocket_path() const { return venue_->websocket_path(); }
-  [[nodiscard]] bool accepts(std::string_view target) const { return venue_->accepts(target); }
+  // Once for each handshake: a fault may refuse one.
+  [[nodiscard]] bool accepts(std::string_view target) {
+    return venue_->accepts(target) && !venue_->refuses(target);
+  }
 
   void on_open(SessionId session, std::string_view target, UtcNs now);
   void on_close(SessionId session);
-  void on_text(SessionId session, std::string_view text, UtcNs now) {
-    venue_->on_text(session, text, now);
-  }
-  void on_get(RequestId request, std::string_view target, UtcNs now) {
-    venue_->on_get(request, target, now);
-  }
+  void on_text(SessionId session, std::string_view text, UtcNs now);
+  void on_get(RequestId request, std::string_view target, UtcNs now);
   // Does a bounded part of what is due; returns when to be called next, `now` for "at once".
   UtcNs advance(UtcNs now);
 
   [[nodiscard]] const Market& market() const { return market_; }
   [[nodiscard]] Limits& limits() { return limits_; }
+  // Those asked for, and those drawn: given literally they do the same again.
+  [[nodiscard]] const std::string& faults_text() const { return faults_text_; }
 
  private:
-  void check_faults() const;
+  // A symbol that is given back.
+  struct Renamed {
+    ListingIndex listing = 0;
+    std::string symbol;
+    UtcNs until;
+  };
+  void begin_faults(const std::vector<Fault>& asked, const FaultyMarket& of, std::uint64_t seed);
+  void change_instruments(UtcNs now);
+  void rename(ListingIndex listing, const std::string& symbol, std::uint32_t name);
 
   Faults faults_;
   Limits limits_;
   FaultyOutlet outlet_;
+  std::string faults_text_;
+  std::vector<Renamed> renamed_;
   Market market_;
   std::unique_ptr<TruthLog> truth_;
   std::unique_ptr<Venue> venue_;

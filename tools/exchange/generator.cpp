@@ -44,12 +44,6 @@ Known look_up(std::string_view symbol) {
   return invented(symbol);
 }
 
-std::int64_t power_of_ten(unsigned exponent) {
-  std::int64_t value = 1;
-  while (exponent-- > 0) value *= 10;
-  return value;
-}
-
 // Sizes of all magnitudes; some round, as people write them.
 Quantity any_quantity(Random& random, Decimals decimals) {
   const auto unit = power_of_ten(decimals.quantity);
@@ -138,6 +132,10 @@ UtcNs Generator::advance(UtcNs now) {
     due_.value = spec_.rate == 0 ? now.value : due_.value + schedule_.gap_ns(random_);
   }
   return now;
+}
+
+void Generator::on_refined(ListingIndex index, Decimals more) {
+  anchors_[index].mantissa *= power_of_ten(more.price);
 }
 
 void Generator::change_rate(std::uint32_t rate) {

@@ -46,6 +46,7 @@ class Generator final : public Source {
   UtcNs advance(UtcNs now) override;
   // Events a second from here on, all symbols; not 0.
   void change_rate(std::uint32_t rate);
+  void on_refined(ListingIndex listing, Decimals more) override;
 
  private:
   void step(UtcNs time);

@@ -11,6 +11,12 @@ constexpr std::int64_t wire_resolution_ns = 1'000;
 // Stays a digit, and never makes a number of 32 bits one of 33.
 constexpr char flipped(char digit) { return static_cast<char>(digit ^ 1); }
 
+FaultChannel fault_channel(ChannelIndex channel) {
+  constexpr std::array channels{FaultChannel::Book, FaultChannel::Trade, FaultChannel::Bbo,
+                                FaultChannel::Bbo};
+  return channels[channel];
+}
+
 // The checksum sees a level of that price.
 bool covered(const Book& book, Side side, Price price) {
   const auto& levels = book.side(side);
@@ -70,6 +76,16 @@ void Kraken::on_get(RequestId request, std::string_view target, UtcNs) {
   services_.outlet.answer(request, 200, text_);
 }
 
+std::string Kraken::shutdown_text(UtcNs) const {
+  std::string text;
+  word_system(text, "maintenance", 0);
+  return text;
+}
+
+bool Kraken::refused(ChannelIndex channel, ListingIndex index) {
+  return services_.faults.refuses(market()[index].symbol, fault_channel(channel));
+}
+
 void Kraken::begin(UtcNs now) {
   told_tops_.resize(market().size());
   if (services_.replaying) return;
@@ -83,6 +99,8 @@ void Kraken::begin(UtcNs now) {
     if (services_.truth == nullptr) continue;
     services_.truth->write(listing, listing.depth, now);
   }
+  if (!services_.faults.has(FaultKind::StaleSnapshot)) return;
+  for (ListingIndex i = 0; i < market().size(); ++i) old_.push_back(market()[i]);
 }
 
 bool Kraken::depth_served(ListingIndex index, std::uint64_t depth) const {
@@ -96,11 +114,23 @@ void Kraken::admit_to_book(SessionId session, ListingIndex index, std::uint32_t 
   auto& listing = market()[index];
   const bool primed = listing.snapshot_seen || !snapshot;
   // Refused twice-subscribers are the caller's.
-  static_cast<void>(subscriptions_.add(book, index, {session, depth, primed}, now));
+  static_cast<void>(subscriptions_.add(book, index, {session, depth, primed, listing.name}, now));
   if (!services_.replaying) listing.view(depth);
-  if (!snapshot || !listing.snapshot_seen) return;
+  if (snapshot && listing.snapshot_seen) send_snapshot(session, index, depth);
+}
+
+// A wrong one is another symbol's, under this one's name; whole and with a right checksum, as a
+// stale one is.
+void Kraken::send_snapshot(SessionId session, ListingIndex index, std::size_t depth) {
+  auto& listing = market()[index];
+  const auto fault = services_.faults.on_snapshot(listing.symbol);
+  auto& other = fault == SnapshotFault::Stale   ? old_[index]
+                : fault == SnapshotFault::Wrong ? market()[(index + 1) % market().size()]
+                                                : listing;
+  if (fault != SnapshotFault::None) std::swap(listing.book, other.book);
   text_.clear();
   word_snapshot(text_, index, depth);
+  if (fault != SnapshotFault::None) std::swap(listing.book, other.book);
   send(session, text_);
 }
 
@@ -120,24 +150,28 @@ void Kraken::on_book(ListingIndex index, UtcNs time) {
     }
   }
   if (subscriptions_.any(book, index)) {
-    const auto fault = visible ? services_.faults.on_book_update(listing.symbol) : BookFault::None;
-    if (fault != BookFault::Drop) {
-      for (const auto& view : listing.views) publish(index, view, time, fault);
+    WordingFault fault;
+    if (visible) {
+      fault = services_.faults.on_message(listing.symbol, FaultChannel::Book);
+    } else {
+      services_.faults.pass_message();
     }
+    for (const auto& view : listing.views) publish(index, view, time, fault);
   }
   for (auto& view : listing.views) view.clear();
   publish_tops(index, time);
 }
 
-void Kraken::publish(ListingIndex index, const DepthView& view, UtcNs time, BookFault fault) {
+void Kraken::publish(ListingIndex index, const DepthView& view, UtcNs time, WordingFault fault) {
   if (view.empty()) return;
   bool worded = false;
   for (const auto& subscriber : subscriptions_.of(book, index)) {
-    if (subscriber.parameter != view.depth()) continue;
+    if (subscriber.parameter != view.depth() || subscriber.name != market()[index].name) continue;
     if (!worded) {
       Update update{view.told(Side::Bid), view.told(Side::Ask), view.depth(),
                     kraken_checksum(market()[index].book), time};
-      if (fault == BookFault::Corrupt) corrupt(index, view, update);
+      if (fault.corrupt) corrupt(index, view, fault.part, update);
+      if (fault.checksum_zero) update.checksum = 0;
       text_.clear();
       word_update(text_, index, update);
       worded = true;
@@ -148,14 +182,19 @@ void Kraken::publish(ListingIndex index, const DepthView& view, UtcNs time, Book
 
 // A level that the checksum covers and that is the last word on its price, so that the damage
 // shows; without one, the checksum itself.
-void Kraken::corrupt(ListingIndex index, const DepthView& view, Update& update) {
+void Kraken::corrupt(ListingIndex index, const DepthView& view, FaultPart part, Update& update) {
+  if (part == FaultPart::Check) {
+    update.checksum ^= 1;
+    return;
+  }
   for (const Side side : {Side::Bid, Side::Ask}) {
     auto& copy = corrupted_[side == Side::Bid ? 0 : 1];
     copy.assign(view.told(side).begin(), view.told(side).end());
     (side == Side::Bid ? update.bids : update.asks) = copy;
     for (auto told = copy.rbegin(); told != copy.rend(); ++told) {
       if (!covered(market()[index].book, side, told->level.price)) continue;
-      auto& mantissa = told->level.quantity.mantissa;
+      auto& mantissa =
+          part == FaultPart::Price ? told->level.price.mantissa : told->level.quantity.mantissa;
       mantissa += mantissa % 2 == 0 ? 1 : -1;
       return;
     }
@@ -180,9 +219,15 @@ void Kraken::publish_tops(ListingIndex index, UtcNs time) {
     } else {
       word_spread(text_, index, time);
     }
-    for (const auto& subscriber : subscriptions_.of(channel, index)) {
-      services_.outlet.send(subscriber.session, text_, Frame::Data);
-    }
+    static_cast<void>(services_.faults.on_message(listing.symbol, FaultChannel::Bbo));
+    publish_to(channel, index);
+  }
+}
+
+void Kraken::publish_to(ChannelIndex channel, ListingIndex index) {
+  const auto name = market()[index].name;
+  for (const auto& subscriber : subscriptions_.of(channel, index)) {
+    if (subscriber.name == name) services_.outlet.send(subscriber.session, text_, Frame::Data);
   }
 }
 
@@ -191,9 +236,8 @@ void Kraken::on_trade(ListingIndex index, const Trade& told) {
   if (!subscriptions_.any(trade, index)) return;
   text_.clear();
   word_trade(text_, index, told);
-  for (const auto& subscriber : subscriptions_.of(trade, index)) {
-    services_.outlet.send(subscriber.session, text_, Frame::Data);
-  }
+  static_cast<void>(services_.faults.on_message(market()[index].symbol, FaultChannel::Trade));
+  publish_to(trade, index);
 }
 
 ChannelIndex Kraken::channel_of(KrakenFrame::Kind kind) {
@@ -284,10 +328,9 @@ void Kraken::forward(const KrakenFrame& frame, std::string_view text) {
   const auto channel = channel_of(frame.kind);
   if (!subscriptions_.any(channel, index)) return;
   const bool snapshot = frame.kind == KrakenFrame::Kind::BookSnapshot;
-  if (frame.kind == KrakenFrame::Kind::BookUpdate) {
-    const auto fault = services_.faults.on_book_update(entry.symbol);
-    if (fault == BookFault::Drop) return;
-    if (fault == BookFault::Corrupt) {
+  if (!snapshot) {
+    const auto fault = services_.faults.on_message(entry.symbol, fault_channel(channel));
+    if (fault.corrupt && channel == book) {
       text_ = text;
       const auto digit = digit_to_flip(market()[index], entry, text);
       if (digit < text_.size()) text_[digit] = flipped(text_[digit]);

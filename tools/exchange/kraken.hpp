@@ -46,6 +46,7 @@ class Kraken : public Venue {
   UtcNs on_tick(UtcNs now) override;
   void begin(UtcNs now) override;
   [[nodiscard]] const Subscriptions& subscriptions() const override { return subscriptions_; }
+  [[nodiscard]] std::string shutdown_text(UtcNs now) const override;
   void on_book(ListingIndex listing, UtcNs time) override;
   void on_trade(ListingIndex listing, const Trade& trade) override;
   void learn(const capture::CaptureLine& line) override;
@@ -64,9 +65,13 @@ class Kraken : public Venue {
   };
 
   // The version's spelling. Each appends one frame.
-  virtual void word_greeting(std::string& out, SessionId session) const = 0;
+  void word_greeting(std::string& out, SessionId session) const {
+    word_system(out, "online", session);
+  }
   virtual void word_heartbeat(std::string& out) const = 0;
   virtual void word_snapshot(std::string& out, ListingIndex listing, std::size_t depth) const = 0;
+  // Of the venue itself: "online", "maintenance".
+  virtual void word_system(std::string& out, std::string_view state, SessionId session) const = 0;
   virtual void word_update(std::string& out, ListingIndex listing, const Update& update) const = 0;
   virtual void word_trade(std::string& out, ListingIndex listing, const Trade& trade) const = 0;
   virtual void word_ticker(std::string& out, ListingIndex listing, bool snapshot,
@@ -78,6 +83,11 @@ class Kraken : public Venue {
   // Acknowledgements of the capture and the like, in the first pass.
   virtual void learn_more(std::string_view padded, const KrakenFrame& frame) = 0;
 
+  [[nodiscard]] bool checksum_zero(ListingIndex listing) const {
+    return services_.faults.checksum_zero(market()[listing].symbol);
+  }
+  // By a fault; asked once for each subscription.
+  [[nodiscard]] bool refused(ChannelIndex channel, ListingIndex listing);
   [[nodiscard]] bool depth_served(ListingIndex listing, std::uint64_t depth) const;
   // Adds a book subscriber that has been acknowledged; sends the snapshot when there is one.
   void admit_to_book(SessionId session, ListingIndex listing, std::uint32_t depth, bool snapshot,
@@ -102,9 +112,11 @@ class Kraken : public Venue {
     friend bool operator==(const Tops&, const Tops&) = default;
   };
 
-  void publish(ListingIndex listing, const DepthView& view, UtcNs time, BookFault fault);
+  void publish(ListingIndex listing, const DepthView& view, UtcNs time, WordingFault fault);
+  void publish_to(ChannelIndex channel, ListingIndex listing);
+  void send_snapshot(SessionId session, ListingIndex listing, std::size_t depth);
   void publish_tops(ListingIndex listing, UtcNs time);
-  void corrupt(ListingIndex listing, const DepthView& view, Update& update);
+  void corrupt(ListingIndex listing, const DepthView& view, FaultPart part, Update& update);
   void follow(const KrakenFrame& frame);
   [[nodiscard]] static std::size_t digit_to_flip(const Listing& listing, const KrakenEntry& entry,
                                                  std::string_view text);
@@ -114,6 +126,7 @@ class Kraken : public Venue {
   VenueServices services_;
   std::vector<Session> sessions_;
   std::vector<Tops> told_tops_;  // by listing
+  std::vector<Listing> old_;     // by listing, as at the beginning: for stale snapshots
   KrakenFrame frame_;            // scratch, as the next three
   std::string text_;
   std::array<std::vector<DepthView::Told>, 2> corrupted_;

@@ -166,12 +166,14 @@ void KrakenV1::on_pair(const Request& request, std::string_view pair) {
   if (subscribed(channel, listing, request.session)) {
     return refuse(request, pair, "Already subscribed");
   }
+  if (refused(channel, listing)) return refuse(request, pair, "Service unavailable");
   tell_status(request, listing);
   if (channel == book) {
     return admit_to_book(request.session, listing, static_cast<std::uint32_t>(request.depth), true,
                          request.now);
   }
-  static_cast<void>(subscriptions_.add(channel, listing, {request.session, 0, true}, request.now));
+  static_cast<void>(subscriptions_.add(
+      channel, listing, {request.session, 0, true, market()[listing].name}, request.now));
 }
 
 void KrakenV1::tell_status(const Request& request, ListingIndex listing) {
@@ -211,10 +213,12 @@ void KrakenV1::begin_data(std::string& out, ChannelIndex channel, ListingIndex l
   out += ',';
 }
 
-void KrakenV1::word_greeting(std::string& out, SessionId session) const {
+void KrakenV1::word_system(std::string& out, std::string_view state, SessionId session) const {
   out += R"({"connectionID":)";
   append_integer(out, 13935949241502900000U + session);
-  out += R"(,"event":"systemStatus","status":"online","version":"1.9.3"})";
+  out += R"(,"event":"systemStatus","status":")";
+  out += state;
+  out += R"(","version":"1.9.3"})";
 }
 
 void KrakenV1::word_heartbeat(std::string& out) const { out += R"({"event":"heartbeat"})"; }

@@ -39,7 +39,7 @@ class KrakenV1 final : public Kraken {
   [[nodiscard]] std::uint32_t channel_id(ChannelIndex channel, ListingIndex listing) const;
   void begin_data(std::string& out, ChannelIndex channel, ListingIndex listing) const;
 
-  void word_greeting(std::string& out, SessionId session) const override;
+  void word_system(std::string& out, std::string_view state, SessionId session) const override;
   void word_heartbeat(std::string& out) const override;
   void word_snapshot(std::string& out, ListingIndex listing, std::size_t depth) const override;
   void word_update(std::string& out, ListingIndex listing, const Update& update) const override;

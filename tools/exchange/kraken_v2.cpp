@@ -208,12 +208,14 @@ void KrakenV2::subscribe(const Request& request, std::string_view symbol) {
   if (subscribed(channel, listing, request.session)) {
     return refuse(request, symbol, "Already subscribed");
   }
+  if (refused(channel, listing)) return refuse(request, symbol, "Service unavailable");
   acknowledge(request, symbol);
   if (channel == book) {
     return admit_to_book(request.session, listing, static_cast<std::uint32_t>(request.depth),
                          request.snapshot, request.now);
   }
-  static_cast<void>(subscriptions_.add(channel, listing, {request.session, 0, true}, request.now));
+  static_cast<void>(subscriptions_.add(
+      channel, listing, {request.session, 0, true, market()[listing].name}, request.now));
   if (channel != ticker || !request.snapshot || !market()[listing].snapshot_seen) return;
   reply_.clear();
   word_ticker(reply_, listing, true, request.now);
@@ -231,6 +233,8 @@ void KrakenV2::unsubscribe(const Request& request, std::string_view symbol) {
 
 void KrakenV2::on_instrument(const Request& request) {
   acknowledge(request, {});
+  std::erase(instrument_sessions_, request.session);
+  if (request.method == "subscribe") instrument_sessions_.push_back(request.session);
   if (request.method != "subscribe" || !request.snapshot) return;
   reply_.clear();
   word_instruments(reply_);
@@ -272,9 +276,35 @@ void KrakenV2::refuse(const Request& request, std::string_view symbol, std::stri
   send(request.session, reply_);
 }
 
-void KrakenV2::word_greeting(std::string& out, SessionId session) const {
-  out += R"({"channel":"status","type":"update","data":[{"version":"2.0.10","system":"online",)"
-         R"("api_version":"v2","connection_id":)";
+void KrakenV2::on_close(SessionId session) {
+  std::erase(instrument_sessions_, session);
+  Kraken::on_close(session);
+}
+
+void KrakenV2::announce(const std::string& entries) {
+  const auto text =
+      R"({"channel":"instrument","type":"update","data":{"assets":[],"pairs":[)" + entries + "]}}";
+  for (const auto session : instrument_sessions_) send(session, text);
+}
+
+void KrakenV2::on_renamed(ListingIndex index, std::string_view was) {
+  std::string entries;
+  word_instrument(entries, market()[index], was, "delisted");
+  entries += ',';
+  word_instrument(entries, market()[index], market()[index].symbol, "online");
+  announce(entries);
+}
+
+void KrakenV2::on_refined(ListingIndex index, Decimals) {
+  std::string entries;
+  word_instrument(entries, market()[index], market()[index].symbol, "online");
+  announce(entries);
+}
+
+void KrakenV2::word_system(std::string& out, std::string_view state, SessionId session) const {
+  out += R"({"channel":"status","type":"update","data":[{"version":"2.0.10","system":")";
+  out += state;
+  out += R"(","api_version":"v2","connection_id":)";
   append_integer(out, 2950167385101900000U + session);
   out += "}]}";
 }
@@ -292,7 +322,8 @@ void KrakenV2::word_snapshot(std::string& out, ListingIndex index, std::size_t d
   append_levels(out, best(listing.book.side(Side::Bid)), listing.decimals, itself);
   out += R"(,"asks":)";
   append_levels(out, best(listing.book.side(Side::Ask)), listing.decimals, itself);
-  append_book_end(out, kraken_checksum(listing.book), listing.book_time);
+  const bool withdrawn = checksum_zero(index);
+  append_book_end(out, withdrawn ? 0 : kraken_checksum(listing.book), listing.book_time);
 }
 
 void KrakenV2::word_update(std::string& out, ListingIndex index, const Update& update) const {
@@ -352,25 +383,35 @@ void KrakenV2::word_ticker(std::string& out, ListingIndex index, bool snapshot, 
 void KrakenV2::word_instruments(std::string& out) const {
   out += R"({"channel":"instrument","type":"snapshot","data":{"assets":[],"pairs":[)";
   for (ListingIndex i = 0; i < market().size(); ++i) {
-    const auto& listing = market()[i];
-    const auto slash = std::min(listing.symbol.find('/'), listing.symbol.size());
-    const auto quote = slash < listing.symbol.size() ? listing.symbol.substr(slash + 1) : "USD";
     if (i > 0) out += ',';
-    out += R"({"symbol":")" + listing.symbol + R"(","base":")" + listing.symbol.substr(0, slash) +
-           R"(","quote":")" + quote + R"(","status":"online","qty_precision":)";
-    append_integer(out, listing.decimals.quantity);
-    out += R"(,"qty_increment":)";
-    append_decimal(out, 1, listing.decimals.quantity);
-    out += R"(,"price_precision":)";
-    append_integer(out, listing.decimals.price);
-    out += R"(,"cost_precision":5,"marginable":false,"has_index":true,"cost_min":0.5,)"
-           R"("price_increment":)";
-    append_decimal(out, 1, listing.decimals.price);
-    out += R"(,"qty_min":)";
-    append_decimal(out, 1, listing.decimals.quantity);
-    out += '}';
+    word_instrument(out, market()[i], market()[i].symbol, "online");
   }
   out += "]}}";
+}
+
+void KrakenV2::word_instrument(std::string& out, const Listing& listing, std::string_view symbol,
+                               std::string_view status) const {
+  const auto slash = std::min(symbol.find('/'), symbol.size());
+  out += R"({"symbol":")";
+  out += symbol;
+  out += R"(","base":")";
+  out += symbol.substr(0, slash);
+  out += R"(","quote":")";
+  out += slash < symbol.size() ? symbol.substr(slash + 1) : "USD";
+  out += R"(","status":")";
+  out += status;
+  out += R"(","qty_precision":)";
+  append_integer(out, listing.decimals.quantity);
+  out += R"(,"qty_increment":)";
+  append_decimal(out, 1, listing.decimals.quantity);
+  out += R"(,"price_precision":)";
+  append_integer(out, listing.decimals.price);
+  out += R"(,"cost_precision":5,"marginable":false,"has_index":true,"cost_min":0.5,)"
+         R"("price_increment":)";
+  append_decimal(out, 1, listing.decimals.price);
+  out += R"(,"qty_min":)";
+  append_decimal(out, 1, listing.decimals.quantity);
+  out += '}';
 }
 
 bool KrakenV2::read(std::string_view padded, KrakenFrame& frame) {

@@ -14,6 +14,9 @@ class KrakenV2 final : public Kraken {
   [[nodiscard]] std::string_view websocket_path() const override { return "/v2"; }
   [[nodiscard]] bool accepts(std::string_view target) const override;
   void on_text(SessionId session, std::string_view text, UtcNs now) override;
+  void on_close(SessionId session) override;
+  void on_renamed(ListingIndex listing, std::string_view was) override;
+  void on_refined(ListingIndex listing, Decimals more) override;
 
  private:
   // One subscribe or unsubscribe request.
@@ -36,7 +39,7 @@ class KrakenV2 final : public Kraken {
   void acknowledge(const Request& request, std::string_view symbol);
   void refuse(const Request& request, std::string_view symbol, std::string_view why);
 
-  void word_greeting(std::string& out, SessionId session) const override;
+  void word_system(std::string& out, std::string_view state, SessionId session) const override;
   void word_heartbeat(std::string& out) const override;
   void word_snapshot(std::string& out, ListingIndex listing, std::size_t depth) const override;
   void word_update(std::string& out, ListingIndex listing, const Update& update) const override;
@@ -44,12 +47,17 @@ class KrakenV2 final : public Kraken {
   void word_ticker(std::string& out, ListingIndex listing, bool snapshot,
                    UtcNs time) const override;
   void word_instruments(std::string& out) const;
+  void word_instrument(std::string& out, const Listing& listing, std::string_view symbol,
+                       std::string_view status) const;
+  // To whoever subscribed to the instrument channel.
+  void announce(const std::string& entries);
   bool read(std::string_view padded, KrakenFrame& frame) override;
   void learn_more(std::string_view padded, const KrakenFrame& frame) override;
 
   simdjson::dom::parser commands_;
   simdjson::ondemand::parser frames_;
   std::string reply_;
+  std::vector<SessionId> instrument_sessions_;
 };
 
 }  // namespace ringside::exchange

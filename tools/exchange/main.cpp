@@ -84,8 +84,9 @@ void declare(CLI::App& app, Arguments& arguments) {
   app.add_option("--venue", arguments.exchange.venue,
                  "of a replay whose URLs do not tell: " + std::string(venue_names()));
   app.add_option("--faults", arguments.exchange.faults,
-                 "corrupt:SYMBOL@N, drop:SYMBOL@N (the Nth book update); close@N, stall@N,\n"
-                 "reset@N, half-close@N (after N data frames); several are separated by commas");
+                 "KIND[=VALUE][:AIM]@WHEN[xTIMES][~DURATION], several separated by commas:\n"
+                 "drop:BTC/USD@400, mute:#trade@+2s~5s, close=1012:connection#1@1000, random:5;\n"
+                 "the kinds are in tools/exchange/README.md");
   app.add_option("--limits", arguments.exchange.limits,
                  "off (default), venue (what the real one documents), or connects=N/SECONDS,\n"
                  "messages=N/SECONDS, weight=N/SECONDS, streams=N, ban=SECONDS, separated by\n"
@@ -97,17 +98,29 @@ void declare(CLI::App& app, Arguments& arguments) {
                  "write a hash of the true book after each book message to this file");
 }
 
+std::string escaped(const std::string& text) {
+  std::string result;
+  for (const char c : text) {
+    if (c == '"' || c == '\\') result += '\\';
+    result += c;
+  }
+  return result;
+}
+
 void print_ready(const Server& server, const ServerOptions& options, const std::string& ca_file,
                  std::uint64_t seed) {
   const bool six = options.address.find(':') != std::string::npos;
   const std::string host =
       (six ? "[" + options.address + "]" : options.address) + ":" + std::to_string(server.port());
   const bool tls = options.tls != nullptr;
-  std::printf(R"({"websocket": "%s://%s%s", "rest": "%s://%s", "ca": "%s", "seed": %llu})"
+  std::string faults;
+  if (!server.faults_text().empty())
+    faults = R"(, "faults": ")" + escaped(server.faults_text()) + '"';
+  std::printf(R"({"websocket": "%s://%s%s", "rest": "%s://%s", "ca": "%s", "seed": %llu%s})"
               "\n",
               tls ? "wss" : "ws", host.c_str(), std::string(server.websocket_path()).c_str(),
               tls ? "https" : "http", host.c_str(), ca_file.c_str(),
-              static_cast<unsigned long long>(seed));
+              static_cast<unsigned long long>(seed), faults.c_str());
   std::fflush(stdout);
 }
 

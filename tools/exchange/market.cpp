@@ -58,6 +58,30 @@ DepthView& Listing::view(std::size_t wanted) {
   return at != views.end() ? *at : views.emplace_back(wanted);
 }
 
+void Listing::refine(Decimals more) {
+  const auto price_factor = power_of_ten(more.price);
+  const auto quantity_factor = power_of_ten(more.quantity);
+  Book finer;
+  for (const Side side : {Side::Bid, Side::Ask}) {
+    for (const auto& level : book.side(side)) {
+      finer.apply(side, {{level.price.mantissa * price_factor},
+                         {level.quantity.mantissa * quantity_factor}});
+    }
+  }
+  book = std::move(finer);
+  for (auto& each : views) each.clear();
+  last_trade.price.mantissa *= price_factor;
+  last_trade.quantity.mantissa *= quantity_factor;
+  decimals.price += more.price;
+  decimals.quantity += more.quantity;
+}
+
+void Market::rename(ListingIndex index, std::string_view symbol) {
+  by_symbol_.erase(listings_[index].symbol);
+  listings_[index].symbol = symbol;
+  by_symbol_.emplace(symbol, index);
+}
+
 ListingIndex Market::list(std::string_view symbol) {
   const auto known = find(symbol);
   if (known != no_listing) return known;

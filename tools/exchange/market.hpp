@@ -70,6 +70,7 @@ struct Trade {
 
 struct Listing {
   std::string symbol;
+  std::uint32_t name = 0;   // 1: it is known by another symbol for a while
   Decimals decimals;        // of the book's numbers
   Decimals wire;            // at least printed, padded with zeros, where the venue does that
   std::uint32_t depth = 0;  // as recorded (replay) or specified (generator); 0: unknown
@@ -85,6 +86,8 @@ struct Listing {
   void apply(Side side, Level level);
   // The view of that depth; added when it is the first of that depth.
   DepthView& view(std::size_t depth);
+  // The same numbers, written with so many more decimals. Between messages.
+  void refine(Decimals more);
 };
 
 using ListingIndex = std::uint32_t;
@@ -95,6 +98,8 @@ class Market {
   // Returns the present one when there is one of that symbol.
   ListingIndex list(std::string_view symbol);
   [[nodiscard]] ListingIndex find(std::string_view symbol) const;
+  // From here on it is known by that symbol, which no other has, and by no other.
+  void rename(ListingIndex listing, std::string_view symbol);
 
   [[nodiscard]] ListingIndex size() const { return static_cast<ListingIndex>(listings_.size()); }
   [[nodiscard]] Listing& operator[](ListingIndex index) { return listings_[index]; }

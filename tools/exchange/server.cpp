@@ -169,7 +169,7 @@ void Server::send(SessionId session, std::string_view text, Frame) {
   auto& slot = slots_[session & 0xff];
   if (slot.session != session) return;
   if (text.size() > frame_bytes_max || slot.pending.size() + text.size() > pending_bytes_max) {
-    return close(session, Ending::Cut);
+    return close(session, Ending::Cut, 0);
   }
   std::array<std::byte, net::frame_header_bytes_max> header;
   const auto bytes = net::write_frame_header<net::Role::Server>(header, net::Opcode::Text, true,
@@ -178,7 +178,7 @@ void Server::send(SessionId session, std::string_view text, Frame) {
   slot.pending.append(text);
 }
 
-void Server::close(SessionId session, Ending ending) {
+void Server::close(SessionId session, Ending ending, std::uint16_t code) {
   auto& slot = slots_[session & 0xff];
   if (slot.session != session) return;
   switch (ending) {
@@ -191,7 +191,29 @@ void Server::close(SessionId session, Ending ending) {
       slot.pending.clear();
       slot.sent = 0;
       return slot.connection->half_close();
+    case Ending::Handshake:
+      // What was said before goes first, as far as there is room.
+      hand_over(slot);
+      slot.pending.clear();
+      slot.sent = 0;
+      return slot.connection->close(code);
   }
+}
+
+void Server::go_away() {
+  server_.stop_accepting();
+  server_.for_each([](net::ServerConnection& connection) { connection.reset(); });
+}
+
+bool Server::come_back() { return server_.listen_again(); }
+
+void Server::refuse(RequestId request, int status, std::uint32_t retry_after_s) {
+  auto& slot = slots_[request & 0xff];
+  if (slot.request != request) return;
+  slot.request = 0;
+  slot.connection->respond(status, "application/json",
+                           R"({"code":-1003,"msg":"Too many requests."})",
+                           "Retry-After: " + std::to_string(retry_after_s) + "\r\n");
 }
 
 void Server::answer(RequestId request, int status, std::string_view body) {

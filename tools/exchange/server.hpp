@@ -37,6 +37,7 @@ class Server final : public Outlet {
 
   [[nodiscard]] std::uint16_t port() const { return server_.port(); }
   [[nodiscard]] std::string_view websocket_path() const { return exchange_.websocket_path(); }
+  [[nodiscard]] const std::string& faults_text() const { return exchange_.faults_text(); }
   [[nodiscard]] const net::Loop& loop() const { return loop_; }
   // Until `stop` is true. Each time that `report` is, it is made false, and report_json() printed.
   void run(const std::atomic<bool>& stop, std::atomic<bool>* report = nullptr);
@@ -45,8 +46,11 @@ class Server final : public Outlet {
   [[nodiscard]] bool limited() { return exchange_.limits().on(); }
 
   void send(SessionId session, std::string_view text, Frame frame) override;
-  void close(SessionId session, Ending ending) override;
+  void close(SessionId session, Ending ending, std::uint16_t code) override;
   void answer(RequestId request, int status, std::string_view body) override;
+  void refuse(RequestId request, int status, std::uint32_t retry_after_s) override;
+  void go_away() override;
+  [[nodiscard]] bool come_back() override;
   [[nodiscard]] bool congested() const override;
 
  private:

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ringside/time.hpp"
+#include "tools/exchange/market.hpp"
 
 namespace ringside::exchange {
 
@@ -14,6 +15,8 @@ class Source {
   // Does what is due, a bounded part of it, and nothing while the outlet is congested. Returns when
   // to be called next; `now` for "at once".
   virtual UtcNs advance(UtcNs now) = 0;
+  // The listing's mantissas have so many more decimals now.
+  virtual void on_refined(ListingIndex, Decimals) {}
 };
 
 }  // namespace ringside::exchange

@@ -18,6 +18,7 @@ struct Subscriber {
   SessionId session = 0;
   std::uint32_t parameter = 0;  // depth, speed: the venue's
   bool primed = false;          // has a snapshot, or needs none
+  std::uint32_t name = 0;       // Listing::name at its subscription: of another it hears nothing
 };
 
 class Subscriptions {
@@ -33,6 +34,8 @@ class Subscriptions {
   [[nodiscard]] std::vector<Subscriber>& of(ChannelIndex channel, ListingIndex listing);
   [[nodiscard]] bool any(ChannelIndex channel, ListingIndex listing) const;
   [[nodiscard]] bool any(SessionId session) const;
+  // This session has any channel of it.
+  [[nodiscard]] bool hears(SessionId session, ListingIndex listing) const;
   // Somebody has ever subscribed to anything.
   [[nodiscard]] bool begun() const { return begun_; }
   // When a channel of an instrument got its first subscriber ever, most recently.

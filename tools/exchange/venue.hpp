@@ -65,6 +65,14 @@ class Venue {
 
   [[nodiscard]] virtual TradingShape shape() const { return {}; }
 
+  // A fault refuses a subscription that this target asks for. Once for each handshake.
+  [[nodiscard]] virtual bool refuses(std::string_view) { return false; }
+  // The announcement that this server will end its connections.
+  [[nodiscard]] virtual std::string shutdown_text(UtcNs now) const = 0;
+  // The listing has got another symbol, or more decimals: tell whom the venue tells.
+  virtual void on_renamed(ListingIndex, std::string_view) {}
+  virtual void on_refined(ListingIndex, Decimals) {}
+
   virtual void on_open(SessionId session, std::string_view target, UtcNs now) = 0;
   virtual void on_close(SessionId session) = 0;
   virtual void on_text(SessionId session, std::string_view text, UtcNs now) = 0;
