@@ -109,7 +109,13 @@ void BookSubscriptions::learned(BookIndex index, const InstrumentTerms& terms, N
 
 void BookSubscriptions::refused(BookIndex index, Cause cause, Now now) noexcept {
   auto& book = books_[index];
-  if (book.phase != Phase::Disconnected && book.phase != Phase::Removed) fail(book, cause, now);
+  if (book.phase == Phase::Disconnected || book.phase == Phase::Removed) return;
+  const bool for_now = cause == Cause::SubscriptionRefused && book.has_terms;
+  if (!for_now || book.attempts >= options_.limits.attempts_max) return fail(book, cause, now);
+  // The venue may only be busy. One that it does not know costs it attempts_max questions.
+  book.phase = Phase::Waiting;
+  set_due(book, now.steady_ns + backoff_ns(book.attempts + 1));
+  report(book, State::Failed, cause, now);
 }
 
 bool BookSubscriptions::remove(BookIndex index, Now now) noexcept {
@@ -276,7 +282,8 @@ std::optional<BookSubscriptions::Due> BookSubscriptions::look(BookIndex index, N
     retry(book, State::Syncing, Cause::Resubscribing, now);
     return std::nullopt;
   }
-  if (book.phase == Phase::Failed) book.attempts = 0;
+  // What was refused so often is asked for once: another refusal, and it waits as long again.
+  if (book.phase == Phase::Failed && book.cause != Cause::SubscriptionRefused) book.attempts = 0;
   ++book.attempts;
   book.phase = Phase::NeedsSnapshot;
   set_due(book, deadline);

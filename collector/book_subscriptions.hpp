@@ -91,7 +91,8 @@ class BookSubscriptions {
   void closed(BookIndex book, Now now) noexcept;
   // The exponents are known, for the first time.
   void learned(BookIndex book, const InstrumentTerms& terms, Now now) noexcept;
-  // Nobody knows this symbol, or the venue refuses it.
+  // Nobody knows this symbol: Failed for long. Or the venue refuses it (SubscriptionRefused): it is
+  // asked again after the backoff, attempts_max times, and then as rarely.
   void refused(BookIndex book, Cause cause, Now now) noexcept;
   // The subscription was sent: the deadline runs from here.
   void asked(BookIndex book, Now now) noexcept;

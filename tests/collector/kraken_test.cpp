@@ -126,11 +126,24 @@ TEST_F(Kraken, ARefusedSymbolFailsAloneAndIsTriedAgainLater) {
   EXPECT_EQ(count(Count::SubscriptionsRefused), 1U);
   take(book("snapshot", "BTC/USD", btc_bid, btc_ask));
   bench.host.sent.clear();
-  for (int i = 0; i < 301; ++i) {
-    tick(second_ns);
-    take(R"({"channel":"heartbeat"})");
-  }
-  EXPECT_EQ(bench.host.sent.size(), 2U);
+  // Asks again within so long, and is refused again; false: it does not ask.
+  const auto asks_within = [&](int seconds) {
+    for (int i = 0; i < seconds && bench.host.sent.empty(); ++i) {
+      tick(second_ns);
+      take(R"({"channel":"heartbeat"})");
+    }
+    if (bench.host.sent.empty()) return false;
+    EXPECT_EQ(bench.host.sent.size(), 2U) << "an end and a beginning";
+    bench.host.sent.clear();
+    take(R"({"error":"Service unavailable","method":"subscribe","req_id":6,"success":false,)"
+         R"("symbol":"XRP/USD"})");
+    return true;
+  };
+  // With the backoff, six times; then once each five minutes.
+  for (const int within : {1, 2, 4, 8, 16, 32}) EXPECT_TRUE(asks_within(within)) << within;
+  EXPECT_FALSE(asks_within(290));
+  EXPECT_TRUE(asks_within(11));
+  EXPECT_FALSE(asks_within(290));
 }
 
 TEST_F(Kraken, ARefusalThatNamesTheSymbolInItsSentenceIsUnderstood) {
