@@ -244,7 +244,7 @@ std::uint64_t ChangeJournal::append(std::vector<InstrumentChange> changes) const
   }
 }
 
-std::vector<InstrumentChange> ChangeJournal::load() const {
+std::vector<InstrumentChange> ChangeJournal::read_all() const {
   const File file(path_, O_RDWR);
   if (!file.open_now() && file.error() == ENOENT) return {};
   file.require();

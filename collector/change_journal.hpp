@@ -79,7 +79,7 @@ class ChangeJournal {
   std::uint64_t append(std::vector<InstrumentChange> changes) const;
 
   // What there is, reduced to newest_changes() if nobody holds the lock. Throws as append().
-  [[nodiscard]] std::vector<InstrumentChange> load() const;
+  [[nodiscard]] std::vector<InstrumentChange> read_all() const;
 
  private:
   std::string path_;

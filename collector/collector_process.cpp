@@ -42,7 +42,7 @@ CollectorProcess::CollectorProcess(const Config& config, std::string name)
       registry_(state_directory(config.deployment, spec_), name_, number_),
       journal_(state_directory(config.deployment, spec_), name_),
       notice_lines_(config_) {
-  const auto changes = journal_.load();
+  const auto changes = journal_.read_all();
   follower_.emplace(journal_, changes.empty() ? 0 : changes.back().sequence);
   apply_changes(config_, name_, changes);
   make_change_counters();

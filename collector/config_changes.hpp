@@ -27,7 +27,7 @@ inline constexpr std::size_t no_table = ~std::size_t{0};
 [[nodiscard]] std::size_t table_of(const Config& config, const std::string& collector,
                                    const InstrumentChange& change);
 
-// The newest of each instrument, as ChangeJournal::load() answers them. What is about a table that
+// The newest of each instrument, as ChangeJournal::read_all() answers them. What is about a table that
 // the file no longer has stays without effect.
 void apply_changes(Config& config, const std::string& collector,
                    std::span<const InstrumentChange> changes);

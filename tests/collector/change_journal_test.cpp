@@ -65,7 +65,7 @@ TEST_F(Journal, IsReadAsItWasWrittenAndGrowsBySequences) {
   first.depth = 25;
   EXPECT_EQ(journal().append({first, change(What::Remove, "ETH/USD")}), 2U);
   EXPECT_EQ(journal().append({change(What::Add, "SOL/USD")}), 3U);
-  const auto read = journal().load();
+  const auto read = journal().read_all();
   ASSERT_EQ(read.size(), 3U);
   first.sequence = 1;
   EXPECT_EQ(read[0], first);
@@ -77,7 +77,7 @@ TEST_F(Journal, IsReadAsItWasWrittenAndGrowsBySequences) {
 }
 
 TEST_F(Journal, ThatDoesNotExistIsEmpty) {
-  EXPECT_TRUE(journal().load().empty());
+  EXPECT_TRUE(journal().read_all().empty());
   ChangeFollower follower(journal(), 0);
   std::vector<InstrumentChange> changes;
   EXPECT_EQ(follower.look(changes), Answer::Nothing);
@@ -86,7 +86,7 @@ TEST_F(Journal, ThatDoesNotExistIsEmpty) {
 TEST_F(Journal, IsReducedToTheNewestOfEachInstrumentAndItsSequencesGoOn) {
   static_cast<void>(journal().append({change(What::Add, "A"), change(What::Add, "B"),
                                       change(What::Remove, "A"), change(What::Add, "A")}));
-  EXPECT_EQ(symbols(journal().load()), (Symbols{"+B", "+A"}));
+  EXPECT_EQ(symbols(journal().read_all()), (Symbols{"+B", "+A"}));
   EXPECT_EQ(read_changes(contents()).changes.size(), 2U) << "the file, too";
   EXPECT_EQ(journal().append({change(What::Add, "C")}), 5U);
 }
@@ -149,7 +149,7 @@ TEST_F(Journal, AChangedByteBeforeGoodLinesIsDamageThatNobodyWritesOver) {
     ASSERT_TRUE(read.damaged) << at;
     ASSERT_LE(read.changes.size(), at < second ? 0U : 1U) << at;
     ASSERT_THROW(static_cast<void>(journal().append({change(What::Add, "D")})), std::runtime_error);
-    ASSERT_THROW(static_cast<void>(journal().load()), std::runtime_error);
+    ASSERT_THROW(static_cast<void>(journal().read_all()), std::runtime_error);
     ASSERT_EQ(contents(), bad);
   }
 }
@@ -209,7 +209,7 @@ TEST_F(Journal, SeveralAtOnceLoseNothingAndShareNoSequence) {
           const auto symbol = std::to_string(w) + "-" + std::to_string(i);
           given[static_cast<std::size_t>(w)].push_back(
               journal().append({change(What::Add, symbol)}));
-          if (i % 10 == 0) static_cast<void>(journal().load());  // may replace the file
+          if (i % 10 == 0) static_cast<void>(journal().read_all());  // may replace the file
         }
       });
     }
@@ -220,14 +220,14 @@ TEST_F(Journal, SeveralAtOnceLoseNothingAndShareNoSequence) {
     all.insert(sequences.begin(), sequences.end());
   }
   EXPECT_EQ(all.size(), std::size_t{writers * each});
-  EXPECT_EQ(journal().load().size(), std::size_t{writers * each});
+  EXPECT_EQ(journal().read_all().size(), std::size_t{writers * each});
 }
 
 // --- The follower ---
 
 TEST_F(Journal, IsFollowedLineByLineOverATornEndAndAReplacedFile) {
   static_cast<void>(journal().append({change(What::Add, "A"), change(What::Remove, "A")}));
-  static_cast<void>(journal().load());
+  static_cast<void>(journal().read_all());
   ChangeFollower follower(journal(), 2);
   std::vector<InstrumentChange> changes;
   EXPECT_EQ(follower.look(changes), Answer::Nothing) << "all of it has been seen";
@@ -242,7 +242,7 @@ TEST_F(Journal, IsFollowedLineByLineOverATornEndAndAReplacedFile) {
   EXPECT_EQ(symbols(changes), (Symbols{"+D"}));
   EXPECT_EQ(follower.seen(), 4U);
   static_cast<void>(journal().append({change(What::Add, "A")}));
-  static_cast<void>(journal().load());  // replaces it
+  static_cast<void>(journal().read_all());  // replaces it
   static_cast<void>(journal().append({change(What::Add, "E")}));
   EXPECT_EQ(follower.look(changes), Answer::Grown);
   EXPECT_EQ(symbols(changes), (Symbols{"+A", "+E"}));
