@@ -56,6 +56,8 @@ Run run(const std::vector<std::string>& texts) {
   result.books.resize(result.found.size());
   KrakenAdapter adapter(config, bench.records, bench.host);
   adapter.on_open(0, bench.now);
+  adapter.on_tick(bench.now);
+  bench.host.sent.clear();  // what it subscribes to, the capture has
   for (const auto& text : texts) {
     bench.pass(1000);
     adapter.on_message(0, Padded(text).view(), bench.now);

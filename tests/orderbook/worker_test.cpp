@@ -416,7 +416,7 @@ TEST_F(WorkerTest, AStatusThatIsNoneIsRefused) {
   script_.take(bad);
   bad.record.quantity = -1;
   script_.take(bad);
-  bad = status_of(btc, State::Gap, static_cast<Cause>(19));
+  bad = status_of(btc, State::Gap, static_cast<Cause>(static_cast<int>(Cause::Delisted) + 1));
   script_.take(bad);
   EXPECT_EQ(script_.state(btc), "live none");
   EXPECT_EQ(script_.worker.counters().bad_record, 3U);
