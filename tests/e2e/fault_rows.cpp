@@ -8,6 +8,7 @@ using exchange::FaultKind;
 constexpr Outcome disconnected{State::Disconnected, Cause::SocketClosed};
 constexpr Outcome failed_checksum{State::Gap, Cause::ChecksumFailed};
 constexpr Outcome sequence_gap{State::Gap, Cause::SequenceGap};
+constexpr Outcome bad_message{State::Gap, Cause::BadMessage};
 constexpr Outcome halted{State::Halted, Cause::VenueHalt};
 constexpr Outcome live{State::Live, Cause::None};
 constexpr Outcome unproven{State::Live, Cause::ChecksumFailed};
@@ -112,7 +113,11 @@ std::vector<FaultRow> of_binance(const std::string& venue) {
       seen(FaultKind::Reorder, "reorder:$@150", {sequence_gap}, {"sequence_gaps", "resyncs"}),
       absent(FaultKind::Corrupt, "corrupt", no_check),
       absent(FaultKind::Corrupt, "corrupt=price", no_check),
-      seen(FaultKind::Corrupt, "corrupt=check:$@150", {sequence_gap}, {"sequence_gaps", "resyncs"}),
+      // Which digit it is decides whether the first id passes the last one, or only the chain
+      // breaks.
+      either(seen(FaultKind::Corrupt, "corrupt=check:$@150", {sequence_gap},
+                  {"sequence_gaps|contradicting_ids", "resyncs"}),
+             {bad_message}),
       unseen(FaultKind::Delay, "delay=700ms:$@150", {}, "it is whole and in order, only late"),
       seen(FaultKind::Mute, "mute:$@150~1s", {sequence_gap}, {"sequence_gaps", "resyncs"}),
       seen(FaultKind::StaleSnapshot, "drop:$@150,stale-snapshot:$@2", {sequence_gap},
