@@ -40,6 +40,15 @@ Bytef* zlib_bytes(const std::byte* bytes) noexcept {
   return const_cast<Bytef*>(reinterpret_cast<const Bytef*>(bytes));
 }
 
+// zlib wants an address also where there is no room.
+void lend(z_stream& stream, std::span<const std::byte> in, std::span<std::byte> out) noexcept {
+  static std::byte nothing{};
+  stream.next_in = zlib_bytes(in.data());
+  stream.avail_in = static_cast<uInt>(in.size());
+  stream.next_out = zlib_bytes(out.empty() ? &nothing : out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+}
+
 std::string_view trimmed(std::string_view text) noexcept {
   const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
   while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
@@ -280,11 +289,7 @@ Inflater::Step Inflater::finish(std::span<std::byte> out) noexcept {
 
 Inflater::Step Inflater::run(std::span<const std::byte> piece, std::span<std::byte> out) noexcept {
   z_stream& stream = state_->stream;
-  std::byte nothing{};
-  stream.next_in = zlib_bytes(piece.data());
-  stream.avail_in = static_cast<uInt>(piece.size());
-  stream.next_out = zlib_bytes(out.empty() ? &nothing : out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
+  lend(stream, piece, out);
   Result result = Result::Ok;
   while (stream.avail_in > 0) {
     state_->ended = false;
@@ -342,11 +347,7 @@ Inflater::Step Gunzip::take(std::span<const std::byte> piece, std::span<std::byt
   if (piece.empty()) return {Inflater::Result::Ok, 0};
   if (state_->ended) return {Inflater::Result::Invalid, 0};
   z_stream& stream = state_->stream;
-  std::byte nothing{};
-  stream.next_in = zlib_bytes(piece.data());
-  stream.avail_in = static_cast<uInt>(piece.size());
-  stream.next_out = zlib_bytes(out.empty() ? &nothing : out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
+  lend(stream, piece, out);
   const int status = inflate(&stream, Z_SYNC_FLUSH);
   const std::size_t bytes = out.size() - stream.avail_out;
   state_->ended = status == Z_STREAM_END;
@@ -400,10 +401,7 @@ std::span<const std::byte> Deflater::pack(std::span<const std::byte> message,
   z_stream& stream = state_->stream;
   RINGSIDE_DCHECK(state_->made && out.size() >= bound(message.size()));
   if (state_->no_context_takeover) (void)deflateReset(&stream);
-  stream.next_in = zlib_bytes(message.data());
-  stream.avail_in = static_cast<uInt>(message.size());
-  stream.next_out = zlib_bytes(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
+  lend(stream, message, out);
   const int status = deflate(&stream, Z_SYNC_FLUSH);
   std::size_t bytes = out.size() - stream.avail_out;
   // An empty message right behind a flush: zlib has nothing to say; one empty block, 7.2.3.6.

@@ -8,6 +8,7 @@
 // gtest failures.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <string>
@@ -21,6 +22,11 @@ namespace ringside::e2e {
 
 inline const std::vector<std::string> faulted_venues{"kraken",     "kraken-v1",    "binance",
                                                      "binance-us", "binance-usdm", "binance-coinm"};
+// As a case of theirs may be called.
+inline std::string name_of_case(std::string venue) {
+  std::replace(venue.begin(), venue.end(), '-', '_');
+  return venue;
+}
 
 class Faulted {
  public:

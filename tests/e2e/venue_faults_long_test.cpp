@@ -3,8 +3,6 @@
 // has not said is noticed.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
 #include "tests/e2e/faulted.hpp"
 
 namespace ringside::e2e {
@@ -27,11 +25,7 @@ TEST_P(MutedChannel, IsFlaggedStaleAndMendedWhenItSpeaksAgain) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Venues, MutedChannel, ::testing::ValuesIn(faulted_venues),
-                         [](const auto& param) {
-                           std::string name = param.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+                         [](const auto& each) { return name_of_case(each.param); });
 
 }  // namespace
 }  // namespace ringside::e2e

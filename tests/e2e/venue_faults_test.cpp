@@ -3,7 +3,6 @@
 // the exchange's again within settle_deadline, and no other instrument shows anything.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <set>
 
 #include "tests/e2e/faulted.hpp"
@@ -43,11 +42,7 @@ TEST_P(VenueFaults, OfTheWholeExchangeAreSeenNamedAndMended) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Venues, VenueFaults, ::testing::ValuesIn(faulted_venues),
-                         [](const auto& param) {
-                           std::string name = param.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+                         [](const auto& each) { return name_of_case(each.param); });
 
 }  // namespace
 }  // namespace ringside::e2e
