@@ -31,63 +31,72 @@ struct Load {
   std::uint64_t requests = 0;
 };
 
-// Requests a second: one request is sent for each answer, whole answers counted. Each request
-// carries its connection's number and its own, and so must the answer.
-double load_echo(const std::vector<int>& sockets, const Load& load) {
-  struct Connection {
-    int descriptor = -1;
-    std::uint64_t sent = 0;
-    std::uint64_t answered = 0;
-    std::vector<char> partial;
-  };
-  std::vector<Connection> connections(sockets.size());
-  const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
-  const auto send_requests = [&](Connection& connection, std::uint64_t number, unsigned count) {
-    std::array<std::array<std::uint64_t, request_bytes / 8>, 64> requests{};
-    RINGSIDE_CHECK(count <= requests.size());
-    for (unsigned i = 0; i < count; ++i) {
-      requests[i].front() = number;
-      requests[i].back() = connection.sent++;
+// One connection of the load: a request for each answer, all of a round's handed to the kernel
+// together, lest the load be what is measured. Each request carries its connection's number and its
+// own, and so must the answer.
+class Requester {
+ public:
+  Requester(net::Loop& loop, int descriptor, std::uint64_t number, std::uint64_t& answered_of_all)
+      : number_(number),
+        answered_of_all_(answered_of_all),
+        stream_(loop, {},
+                {.context = this,
+                 .on_open = [](void*) noexcept {},
+                 .on_bytes =
+                     [](void* context, std::span<std::byte> bytes, net::ReceiveTimes) noexcept {
+                       return static_cast<Requester*>(context)->take(bytes);
+                     },
+                 .on_sent = nullptr,
+                 .on_close = [](void*, net::CloseReason, std::string_view) noexcept {}}) {
+    stream_.accept(descriptor, nullptr);
+  }
+
+  void send(std::size_t count) {
+    RINGSIDE_CHECK(stream_.reserve(count * request_bytes));
+    std::array<std::uint64_t, request_bytes / 8> request{};
+    for (std::size_t i = 0; i < count; ++i) {
+      request.front() = number_;
+      request.back() = sent_++;
+      stream_.write(std::as_bytes(std::span(request)));
     }
-    write_all(connection.descriptor, requests.data(), count * std::size_t{request_bytes});
-  };
+    stream_.flush();
+  }
+
+ private:
+  std::size_t take(std::span<const std::byte> bytes) {
+    const std::size_t whole = bytes.size() / request_bytes;
+    for (std::size_t i = 0; i < whole; ++i) {
+      std::array<std::uint64_t, request_bytes / 8> answer;
+      std::memcpy(answer.data(), bytes.data() + i * request_bytes, request_bytes);
+      RINGSIDE_CHECK(answer.front() == number_ && answer.back() == answered_);
+      ++answered_;
+    }
+    answered_of_all_ += whole;
+    if (whole > 0) send(whole);
+    return whole * request_bytes;
+  }
+
+  std::uint64_t number_;
+  std::uint64_t& answered_of_all_;
+  std::uint64_t sent_ = 0;
+  std::uint64_t answered_ = 0;
+  net::Stream stream_;
+};
+
+// Requests a second.
+double load_echo(net::Loop& loop, const std::vector<int>& sockets, const Load& load) {
+  std::uint64_t answered = 0;
+  std::vector<std::unique_ptr<Requester>> requesters;
   for (std::size_t i = 0; i < sockets.size(); ++i) {
-    connections[i].descriptor = sockets[i];
-    epoll_event event{.events = EPOLLIN, .data = {.u64 = i}};
-    RINGSIDE_CHECK(::epoll_ctl(epoll, EPOLL_CTL_ADD, sockets[i], &event) == 0);
+    requesters.push_back(std::make_unique<Requester>(loop, sockets[i], i, answered));
   }
   const std::uint64_t begin = steady_ns();
-  for (std::size_t i = 0; i < connections.size(); ++i) {
-    send_requests(connections[i], i, load.in_flight);
+  for (auto& requester : requesters) requester->send(load.in_flight);
+  while (answered < load.requests) {
+    (void)loop.run_once(1'000'000'000);
+    RINGSIDE_CHECK(steady_ns() - begin < 60'000'000'000u);
   }
-  std::array<epoll_event, 64> events;
-  std::array<char, 16 * 1024> buffer;
-  for (std::uint64_t answered = 0; answered < load.requests;) {
-    const int count = ::epoll_wait(epoll, events.data(), static_cast<int>(events.size()), 20'000);
-    RINGSIDE_CHECK(count > 0);
-    for (int e = 0; e < count; ++e) {
-      const std::uint64_t number = events[static_cast<std::size_t>(e)].data.u64;
-      Connection& connection = connections[number];
-      const ssize_t bytes = ::recv(connection.descriptor, buffer.data(), buffer.size(), 0);
-      RINGSIDE_CHECK(bytes > 0);
-      connection.partial.insert(connection.partial.end(), buffer.data(), buffer.data() + bytes);
-      const std::size_t whole = connection.partial.size() / request_bytes;
-      for (std::size_t i = 0; i < whole; ++i) {
-        std::array<std::uint64_t, request_bytes / 8> answer;
-        std::memcpy(answer.data(), connection.partial.data() + i * request_bytes, request_bytes);
-        RINGSIDE_CHECK(answer.front() == number && answer.back() == connection.answered);
-        ++connection.answered;
-      }
-      connection.partial.erase(
-          connection.partial.begin(),
-          connection.partial.begin() + static_cast<std::ptrdiff_t>(whole * request_bytes));
-      answered += whole;
-      if (whole > 0) send_requests(connection, number, static_cast<unsigned>(whole));
-    }
-  }
-  const double seconds = static_cast<double>(steady_ns() - begin) / 1e9;
-  ::close(epoll);
-  return static_cast<double>(load.requests) / seconds;
+  return static_cast<double>(answered) / (static_cast<double>(steady_ns() - begin) / 1e9);
 }
 
 // The server on the second core, the load on this one.
@@ -100,8 +109,8 @@ double echo_rate(void (*serve)(std::span<const int>), const Load& load) {
   });
   std::vector<int> sockets;
   for (unsigned i = 0; i < echo_connections; ++i) sockets.push_back(connect_to(listening.port));
-  const double rate = load_echo(sockets, load);
-  for (const int descriptor : sockets) ::close(descriptor);
+  net::Loop loop{net::LoopOptions{}};
+  const double rate = load_echo(loop, sockets, load);  // its streams close the sockets
   server.join();
   return rate;
 }
