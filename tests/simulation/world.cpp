@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <optional>
 
@@ -84,6 +85,7 @@ class World {
   [[nodiscard]] std::string states();
   bool settle();
   bool expect_current();
+  void expect_no_false_alarm();
   void fail(std::uint32_t index, const ipc::BookView& view, std::string_view why);
   [[nodiscard]] std::int64_t at_world(std::int64_t local_ns) const {
     return local_ns == never_ns ? never_ns : local_ns - step_ns_;
@@ -429,6 +431,20 @@ bool World::expect_current() {
   return true;
 }
 
+// Where no frame was lost, changed or moved, no checksum may fail.
+void World::expect_no_false_alarm() {
+  constexpr std::array of_frames{FaultKind::Drop,    FaultKind::Duplicate, FaultKind::Reorder,
+                                 FaultKind::Corrupt, FaultKind::Mute,      FaultKind::OracleZero};
+  const bool damaged =
+      std::any_of(plan_.faults.begin(), plan_.faults.end(), [&](const Fault& fault) {
+        return std::find(of_frames.begin(), of_frames.end(), fault.kind) != of_frames.end();
+      });
+  if (damaged || !worker_ || !outcome_.failure.empty()) return;
+  const auto failed = worker_->worker().counters().checksum_failed;
+  if (failed == 0) return;
+  outcome_.failure = fmt::format("{} checksums failed, though no frame was damaged", failed);
+}
+
 Outcome World::run() {
   tick_ns_ = plan_.tick_ns;
   outcome_.went_stale.resize(live_.size());
@@ -438,6 +454,7 @@ Outcome World::run() {
     if (expect_current()) break;
     if (tries == ends_max) outcome_.failure = "books do not stay live:" + states();
   }
+  expect_no_false_alarm();
   outcome_.hash = trace_.hash();
   outcome_.struck = exchange_.struck();
   if (worker_) outcome_.oracles_distrusted = worker_->worker().counters().oracles_distrusted;
