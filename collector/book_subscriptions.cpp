@@ -286,6 +286,9 @@ std::optional<BookSubscriptions::Due> BookSubscriptions::look(BookIndex index, N
   if (book.phase == Phase::Failed && book.cause != Cause::SubscriptionRefused) book.attempts = 0;
   ++book.attempts;
   book.phase = Phase::NeedsSnapshot;
+  // Not failed any more: were the snapshot to be dropped by a full ring, nobody would ask for one
+  // of a book that is said to be given up.
+  if (book.state == State::Failed) report(book, State::Syncing, Cause::Resubscribing, now);
   set_due(book, deadline);
   return Due{index, Action::Resubscribe};
 }

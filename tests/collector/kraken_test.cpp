@@ -146,6 +146,24 @@ TEST_F(Kraken, ARefusedSymbolFailsAloneAndIsTriedAgainLater) {
   EXPECT_FALSE(asks_within(290));
 }
 
+// A worker asks for no new snapshot of what is said to be given up: were the one that comes to be
+// dropped by a full ring, it would stay failed for ever.
+TEST_F(Kraken, WhatIsAskedForAgainIsSaidToBeSyncing) {
+  make({});
+  open();
+  (void)bench.drain();
+  take(R"({"error":"Service unavailable","method":"subscribe","req_id":6,"success":false,)"
+       R"("symbol":"XRP/USD"})");
+  EXPECT_EQ(only(1).size(), 1U);
+  bench.host.sent.clear();
+  for (int i = 0; i < 5 && bench.host.sent.empty(); ++i) tick(second_ns);
+  EXPECT_FALSE(bench.host.sent.empty());
+  const auto seen = only(1);
+  ASSERT_EQ(seen.size(), 1U);
+  EXPECT_EQ(seen[0].record.quantity, static_cast<std::int64_t>(State::Syncing));
+  EXPECT_EQ(seen[0].record.cause(), Cause::Resubscribing);
+}
+
 TEST_F(Kraken, ARefusalThatNamesTheSymbolInItsSentenceIsUnderstood) {
   make({});
   open();
