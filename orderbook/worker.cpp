@@ -6,7 +6,7 @@ namespace ringside::orderbook {
 namespace {
 
 constexpr unsigned state_count = 8;
-constexpr unsigned cause_count = 21;
+constexpr unsigned cause_count = static_cast<unsigned>(Cause::Delisted) + 1;  // the last one
 
 bool within_limit(std::int64_t mantissa) {
   return mantissa > -mantissa_limit && mantissa < mantissa_limit;
