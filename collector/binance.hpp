@@ -184,7 +184,8 @@ class BinanceAdapter final : public Adapter {
     std::vector<SymbolIndex> changing;                     // whom it is about
     std::size_t changes_most = binance_streams_a_message;  // instruments a message
     bool open = false;
-    std::int64_t heard_ns = 0;
+    std::int64_t heard_ns = 0;  // opened, or the newest message
+    std::int64_t cut_ns = 0;    // for its silence
     std::vector<Asked> asked;
   };
 

@@ -126,8 +126,8 @@ void BinanceAdapter::take_answer(ConnectionIndex index, const BinanceMessage& me
 void BinanceAdapter::watch_silence(ConnectionIndex index, Now now) noexcept {
   auto& connection = connections_[index];
   if (!connection.open || !connection.streams.begins || connection.members == 0) return;
-  if (now.steady_ns - connection.heard_ns < config_.silence_ns) return;
-  connection.heard_ns = now.steady_ns;
+  if (now.steady_ns - std::max(connection.heard_ns, connection.cut_ns) < config_.silence_ns) return;
+  connection.cut_ns = now.steady_ns;
   counters_.add(Count::NoDataReconnects);
   host_.reconnect(index);
 }
@@ -146,7 +146,9 @@ void BinanceAdapter::on_tick(Now now) noexcept {
   next_look_ns_ = now.steady_ns + binance_look_period_ns;
   for (SymbolIndex i = 0; i < instruments_.size(); ++i) {
     auto& join = instruments_[i].join;
-    if (join.state() != JoinState::Bridging || !join.quiet_since_snapshot(now.steady_ns)) continue;
+    if (join.state() != JoinState::Bridging) continue;
+    const auto heard_ns = connections_[instruments_[i].home.connection].heard_ns;
+    if (!join.quiet_since_snapshot(now.steady_ns, heard_ns)) continue;
     if (publish(i, join.held(), now)) join.release_buffers();
   }
 }

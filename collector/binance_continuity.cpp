@@ -92,6 +92,13 @@ SnapshotOutcome DepthJoin::on_snapshot(const DepthSnapshot& snapshot, std::int64
     return SnapshotOutcome::Stale;
   }
   dropped_ = static_cast<std::uint32_t>(first);
+  if (first == messages_.size() && first != 0 &&
+      messages_.back().ids.last == snapshot.last_update_id) {
+    // Both stand at the same place, and the buffer has no holes: what comes next must follow it.
+    clear_buffer();
+    state_ = JoinState::Joined;
+    return SnapshotOutcome::Joined;
+  }
   messages_.erase(messages_.begin(), messages_.begin() + static_cast<std::ptrdiff_t>(first));
   if (!messages_.empty()) {
     // The buffer has no holes, and sequencer_ stands at its end: the book's place once all is
@@ -108,9 +115,10 @@ SnapshotOutcome DepthJoin::on_snapshot(const DepthSnapshot& snapshot, std::int64
   return SnapshotOutcome::Held;
 }
 
-bool DepthJoin::quiet_since_snapshot(std::int64_t steady_ns) noexcept {
+bool DepthJoin::quiet_since_snapshot(std::int64_t steady_ns, std::int64_t heard_ns) noexcept {
   if (state_ != JoinState::Bridging || held_.old_messages != 0) return false;
-  if (steady_ns - held_.since_ns < bridge_quiet_ns) return false;
+  const bool heard = heard_ns - held_.since_ns >= bridge_quiet_ns;
+  if (!heard && steady_ns - held_.since_ns < bridge_unheard_ns) return false;
   state_ = JoinState::Joined;
   return true;
 }

@@ -5,6 +5,7 @@
 //   Bridging  a snapshot is held back until a message reaches beyond it, or the stream stays quiet:
 //             a snapshot that is ahead of the stream for ever (a damaged lastUpdateId) must not
 //             turn into a book that looks live and never changes
+//             (one that ends where the newest buffered message does joins at once)
 //   Joined    each message must follow the one before
 //
 // Differs from the venue's recipe in two ways: a hole inside the buffer is seen when it is made
@@ -34,6 +35,8 @@ inline constexpr std::size_t snapshot_levels_max = 10'000;            // the ven
 inline constexpr std::uint32_t bridge_messages_max = 1024;
 inline constexpr std::int64_t bridge_ns_max = 30'000'000'000;
 inline constexpr std::int64_t bridge_quiet_ns = 10'000'000'000;
+// A connection that brought nothing at all may be stalled; after this a ping would have ended it.
+inline constexpr std::int64_t bridge_unheard_ns = 30'000'000'000;
 
 // One depth message with its levels, bids first. The levels live as long as the caller's scratch,
 // or, for a buffered one, until the next call.
@@ -88,8 +91,8 @@ class DepthJoin {
   // Copies the snapshot's levels when it is Held.
   [[nodiscard]] SnapshotOutcome on_snapshot(const DepthSnapshot& snapshot, std::int64_t steady_ns);
   // True once: the held snapshot is as good as joined, since the stream has been quiet behind it;
-  // publish it.
-  [[nodiscard]] bool quiet_since_snapshot(std::int64_t steady_ns) noexcept;
+  // publish it. `heard_ns`: when its connection brought a message last, of any instrument.
+  [[nodiscard]] bool quiet_since_snapshot(std::int64_t steady_ns, std::int64_t heard_ns) noexcept;
 
   [[nodiscard]] JoinState state() const noexcept { return state_; }
   // The held snapshot; valid after DeltaOutcome::Joined or quiet_since_snapshot, until the next

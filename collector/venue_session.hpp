@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "collector/adapter.hpp"
+#include "collector/binance_continuity.hpp"
 #include "collector/notices.hpp"
 #include "collector/pacer.hpp"
 #include "collector/rest_line.hpp"
@@ -258,6 +259,8 @@ void BasicVenueSession<Net>::add_connection(ConnectionIndex index, std::uint64_t
   options.limits.message_bytes_max = venue_message_bytes_max;
   options.limits.validate_utf8 = false;  // simdjson does
   options.deflate.enabled = venue_.compress;
+  static_assert(bridge_unheard_ns >
+                net::WebSocketTiming{}.ping_interval_ns + net::WebSocketTiming{}.pong_ns_max);
   options.timing.silence_ns_max = std::int64_t{venue_.no_data_ms} * 1'000'000;
   options.stream = stream_options(venue_);
   options.upgrade_ns_max = std::int64_t{venue_.connect_ms_max} * 1'000'000;

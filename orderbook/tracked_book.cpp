@@ -36,6 +36,7 @@ Verdict TrackedBook::broken(Verdict verdict, Cause cause) noexcept {
 }
 
 void TrackedBook::break_off(Cause cause) noexcept {
+  doubted_ = cause == Cause::ChecksumFailed && between_messages();
   phase_ = Phase::Broken;
   cause_ = cause;
   in_message_ = false;
@@ -108,7 +109,7 @@ Verdict TrackedBook::apply_all(Side side, std::span<const Level> levels,
       continue;
     }
     if (applied.change == Change::Refused) [[unlikely]] {
-      return broken(Verdict::TooManyLevels, Cause::BadMessage);
+      return Verdict::TooManyLevels;
     }
     ++counts.changed;
     touched_ = std::min(touched_, applied.index);
@@ -116,33 +117,48 @@ Verdict TrackedBook::apply_all(Side side, std::span<const Level> levels,
   return Verdict::Partial;
 }
 
+Verdict TrackedBook::apply_levels(const Record& record, std::span<const Level> levels,
+                                  LevelCounts& counts) noexcept {
+  if (record.kind == Kind::Level) {
+    const std::array one{Level{Price{record.price}, Quantity{record.quantity}}};
+    const bool sided = record.side() == Side::Bid || record.side() == Side::Ask;
+    if (!sided || !is_plausible(one)) return Verdict::BadRecord;
+    return apply_all(record.side(), one, counts);
+  }
+  levels = levels.first(std::size_t{record.bid_count()} + record.ask_count());
+  if (!is_plausible(levels)) return Verdict::BadRecord;
+  const Verdict verdict = apply_all(Side::Bid, levels.first(record.bid_count()), counts);
+  if (verdict != Verdict::Partial) return verdict;
+  return apply_all(Side::Ask, levels.subspan(record.bid_count()), counts);
+}
+
 Verdict TrackedBook::take_delta(const Record& record, std::span<const Level> levels,
                                 LevelCounts& counts) noexcept {
   if (has_terms_ && record.epoch < epoch_) return Verdict::StaleEpoch;
   if (phase_ == Phase::Loading) return broken(Verdict::Cut, Cause::BadMessage);
+  if (phase_ == Phase::Broken && doubted_) return take_doubted(record, levels);
   if (phase_ != Phase::Whole) return Verdict::NoBook;
   if (record.epoch != epoch_) return broken(Verdict::NoTerms, Cause::BadMessage);
   if (record.first() == in_message_) return broken(Verdict::Cut, Cause::BadMessage);
   if (!in_message_) touched_ = untouched;
   in_message_ = true;
 
-  Verdict verdict = Verdict::BadRecord;
-  if (record.kind == Kind::Level) {
-    const std::array one{Level{Price{record.price}, Quantity{record.quantity}}};
-    const bool sided = record.side() == Side::Bid || record.side() == Side::Ask;
-    if (sided && is_plausible(one)) verdict = apply_all(record.side(), one, counts);
-  } else {
-    levels = levels.first(std::size_t{record.bid_count()} + record.ask_count());
-    if (is_plausible(levels)) {
-      verdict = apply_all(Side::Bid, levels.first(record.bid_count()), counts);
-    }
-    if (verdict == Verdict::Partial) {
-      verdict = apply_all(Side::Ask, levels.subspan(record.bid_count()), counts);
-    }
-  }
-  if (verdict == Verdict::BadRecord) return broken(verdict, Cause::BadMessage);
-  if (verdict != Verdict::Partial || !record.last()) return verdict;
-  return whole();
+  const Verdict verdict = apply_levels(record, levels, counts);
+  if (verdict != Verdict::Partial) return broken(verdict, Cause::BadMessage);
+  return record.last() ? whole() : Verdict::Partial;
+}
+
+Verdict TrackedBook::take_doubted(const Record& record, std::span<const Level> levels) noexcept {
+  LevelCounts uncounted;
+  doubted_ = record.epoch == epoch_ && record.first() != in_message_;
+  if (!doubted_) return Verdict::NoBook;
+  if (!in_message_) touched_ = untouched;
+  in_message_ = !record.last();
+  doubted_ = apply_levels(record, levels, uncounted) == Verdict::Partial;
+  if (!doubted_ || !record.last()) return Verdict::NoBook;
+  book_.truncate(terms_.depth);
+  checksum_is_stale_ |= touched_ < kraken_checksum_levels;
+  return Verdict::Doubted;
 }
 
 Verdict TrackedBook::whole() noexcept {

@@ -7,7 +7,8 @@
 //       | abandon()        '------------------------------- Broken <'  or break_off()
 //
 // Threads: one. Bounded by: Book. Fails by: Verdict; after one that breaks() the book waits for the
-// snapshot of a newer epoch, and everything else for it is dropped.
+// snapshot of a newer epoch, and everything else for it is dropped: but for deltas of a book whose
+// checksum has failed, which show whether the venue's checksums follow the market at all.
 #pragma once
 
 #include <array>
@@ -26,6 +27,7 @@ enum class Verdict : std::uint8_t {
   // Dropped, and the book is as it was:
   StaleEpoch,  // of an epoch that is over, or a second snapshot of one
   NoBook,      // a delta while there is no whole book
+  Doubted,     // the same, of a book whose checksum has failed: verify() has something to say
   // The book is broken:
   NoTerms,        // of an epoch whose terms never came
   Cut,            // a message or snapshot stops in the middle, or starts there
@@ -60,14 +62,16 @@ class TrackedBook {
   [[nodiscard]] Verdict take_delta(const Record& record, std::span<const Level> levels,
                                    LevelCounts& counts) noexcept;
 
-  // After Verdict::Whole: the checksum that came with the message's last record, against this book.
-  // Computed anew only if one of the levels it covers was touched since it was computed last.
+  // After Verdict::Whole or Doubted: the checksum that came with the message's last record, against
+  // this book. Computed anew only if one of the levels it covers was touched since it was computed
+  // last.
   [[nodiscard]] ChecksumResult verify(const Record& last) noexcept;
 
   // As verify() computed it last.
   [[nodiscard]] std::uint32_t checksum() const noexcept { return checksum_; }
 
-  // The book is no longer to be trusted, until a newer epoch's snapshot.
+  // The book is no longer to be trusted, until a newer epoch's snapshot. Cause::ChecksumFailed: its
+  // deltas are Doubted until then.
   void break_off(Cause cause) noexcept;
   // The same, but the reason is the collector's to tell: it is fetching a snapshot already.
   void abandon() noexcept;
@@ -93,6 +97,9 @@ class TrackedBook {
  private:
   [[nodiscard]] Verdict broken(Verdict verdict, Cause cause) noexcept;
   [[nodiscard]] Verdict whole() noexcept;
+  [[nodiscard]] Verdict take_doubted(const Record& record, std::span<const Level> levels) noexcept;
+  [[nodiscard]] Verdict apply_levels(const Record& record, std::span<const Level> levels,
+                                     LevelCounts& counts) noexcept;
   [[nodiscard]] Verdict apply_all(Side side, std::span<const Level> levels,
                                   LevelCounts& counts) noexcept;
 
@@ -106,6 +113,7 @@ class TrackedBook {
   Cause cause_ = Cause::None;
   bool has_terms_ = false;
   bool in_message_ = false;
+  bool doubted_ = false;  // broken by its checksum only, and continuous since
 };
 
 // Whether mantissas are within their limit and quantities not below 0.

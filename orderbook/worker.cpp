@@ -123,6 +123,7 @@ void Worker::take_delta(Instrument& instrument, const Record& record, std::span<
     ++counters_.messages_applied;
     finish_message(instrument, record, used, now);
   } else if (verdict != Verdict::Partial) {
+    if (verdict == Verdict::Doubted) note_checksum(instrument, record);
     refuse(instrument, verdict, now);
   } else if (!checked_before_publication(instrument)) {
     publish_record(instrument, record, used, now);
@@ -138,6 +139,7 @@ void Worker::count_verdict(Verdict verdict) noexcept {
       ++counters_.stale_epoch;
       return;
     case Verdict::NoBook:
+    case Verdict::Doubted:
       ++counters_.no_book;
       return;
     case Verdict::NoTerms:
@@ -170,16 +172,22 @@ bool Worker::checked_before_publication(const Instrument& instrument) const noex
   return instrument.tracked.terms().checksum != ChecksumRule::None && !options_.publish_first;
 }
 
+// NotSent, too, where the venue's checksums are not to be trusted: what else protects the book goes
+// on.
+ChecksumResult Worker::note_checksum(Instrument& instrument, const Record& record) noexcept {
+  const TrackedBook& tracked = instrument.tracked;
+  const std::uint32_t before = tracked.checksum();
+  const ChecksumResult result = instrument.tracked.verify(record);
+  if (result == ChecksumResult::NotSent) return result;
+  const auto claimed = static_cast<std::uint32_t>(record.reference);
+  const bool followed =
+      record.kind != Kind::Snapshot && tracked.touched_index() == 0 && tracked.checksum() != before;
+  if (instrument.oracle.note(claimed, tracked.checksum(), followed)) ++counters_.oracles_distrusted;
+  return instrument.oracle.trusted() ? result : ChecksumResult::NotSent;
+}
+
 ChecksumResult Worker::verify(Instrument& instrument, const Record& record) noexcept {
-  ChecksumResult result = instrument.tracked.verify(record);
-  if (result != ChecksumResult::NotSent) {
-    const auto claimed = static_cast<std::uint32_t>(record.reference);
-    if (instrument.oracle.note(claimed, instrument.tracked.checksum())) {
-      ++counters_.oracles_distrusted;
-    }
-    // What else protects the book goes on.
-    if (!instrument.oracle.trusted()) result = ChecksumResult::NotSent;
-  }
+  const ChecksumResult result = note_checksum(instrument, record);
   switch (result) {
     case ChecksumResult::Good:
       ++counters_.checksum_good;

@@ -191,6 +191,7 @@ class Worker {
   void count_verdict(Verdict verdict) noexcept;
   void refuse(Instrument& instrument, Verdict verdict, Ticks now) noexcept;
   [[nodiscard]] bool checked_before_publication(const Instrument& instrument) const noexcept;
+  ChecksumResult note_checksum(Instrument& instrument, const Record& record) noexcept;
   [[nodiscard]] ChecksumResult verify(Instrument& instrument, const Record& record) noexcept;
   [[nodiscard]] ChecksumResult verify_published(Instrument& instrument,
                                                 const Record& record) noexcept;

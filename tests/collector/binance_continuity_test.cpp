@@ -74,6 +74,25 @@ TEST_F(SpotJoin, AQuietStreamMakesTheHeldSnapshotGood) {
   EXPECT_EQ(client.receive(spot(10, 12)), DeltaOutcome::Apply);
 }
 
+TEST_F(SpotJoin, QuietOnAConnectionThatBringsNothingAtAllMustLastBeyondItsPing) {
+  EXPECT_EQ(client.receive_snapshot(9, one_level(9)), SnapshotOutcome::Held);
+  client.tick(bridge_unheard_ns - 1, bridge_quiet_ns - 1);
+  EXPECT_FALSE(client.live());
+  client.tick(bridge_unheard_ns, bridge_quiet_ns - 1);
+  EXPECT_TRUE(client.live());
+}
+
+TEST_F(SpotJoin, ASnapshotThatEndsWhereTheNewestMessageDoesNeedsNoOther) {
+  client.receive(spot(5, 7));
+  client.receive(spot(8, 9));
+  EXPECT_EQ(client.receive_snapshot(9, one_level(9)), SnapshotOutcome::Joined);
+  EXPECT_EQ(client.join().dropped_by_snapshot(), 2U);
+  EXPECT_EQ(client.book().at(1), 9);
+  EXPECT_EQ(client.receive(spot(8, 9)), DeltaOutcome::Old);
+  EXPECT_EQ(client.receive(spot(10, 12)), DeltaOutcome::Apply);
+  EXPECT_EQ(client.receive(spot(14, 14)), DeltaOutcome::Gap);
+}
+
 TEST_F(SpotJoin, AStreamThatGoesOnFromBeforeAQuietSnapshotIsNotTrusted) {
   EXPECT_EQ(client.receive_snapshot(9, one_level(9)), SnapshotOutcome::Held);
   client.tick(bridge_quiet_ns);
@@ -88,8 +107,8 @@ TEST_F(SpotJoin, ASnapshotThatStaysAheadOfTheStreamIsGivenUpByCount) {
     ASSERT_EQ(client.receive(spot(i, i)), DeltaOutcome::Old) << i;
   }
   EXPECT_EQ(client.receive(spot(bridge_messages_max, bridge_messages_max)), DeltaOutcome::Ahead);
-  EXPECT_EQ(client.receive_snapshot(bridge_messages_max, one_level(3)), SnapshotOutcome::Held)
-      << "the message that showed it is old for the new snapshot";
+  EXPECT_EQ(client.receive_snapshot(bridge_messages_max, one_level(3)), SnapshotOutcome::Joined)
+      << "the message that showed it ends where the new snapshot does";
 }
 
 TEST_F(SpotJoin, ASnapshotThatStaysAheadOfTheStreamIsGivenUpByTime) {

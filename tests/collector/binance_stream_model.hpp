@@ -109,8 +109,10 @@ class Client {
     join_.release_buffers();
     return outcome;
   }
-  void tick(std::int64_t steady_ns) {
-    if (join_.quiet_since_snapshot(steady_ns)) publish(join_.held());
+  // Its connection has just brought something else.
+  void tick(std::int64_t steady_ns) { tick(steady_ns, steady_ns); }
+  void tick(std::int64_t steady_ns, std::int64_t heard_ns) {
+    if (join_.quiet_since_snapshot(steady_ns, heard_ns)) publish(join_.held());
   }
 
   [[nodiscard]] bool live() const { return live_; }

@@ -242,7 +242,7 @@ void ExchangeSide::send(exchange::SessionId session, std::string_view text, exch
     arrival.listing = kind.listing;
     arrival.book = truth_->newest(kind.listing);
   }
-  if (kind.ticker && kind.listing != no_listing) link->tickers_seen |= 1U << kind.listing;
+  if (kind.ticker && kind.listing != no_listing) arrival.tickers = 1U << kind.listing;
   if (rules_.empty()) return push(*link, std::move(arrival));
   for (auto& rule : rules_) {
     if (!strikes(rule, kind, frame)) continue;

@@ -101,6 +101,7 @@ void ExchangeSide::deliver() {
         case Arrival::What::Text:
           trace_.text(now_ns_, ">", arrival.text);
           if (client.open()) note_brought(arrival);
+          link.tickers_seen |= arrival.tickers;
           client.arrive_text(arrival.text);
           batch = true;
           break;

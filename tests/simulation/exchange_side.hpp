@@ -101,6 +101,7 @@ class ExchangeSide final : public Wire, public exchange::Outlet {
     std::string text;
     ListingIndex listing = no_listing;  // of a book message
     BookTruth::Book book;               // that it leads to
+    std::uint32_t tickers = 0;          // a bit for the listing of a ticker
   };
   struct Errand {  // at the exchange
     enum class What : std::uint8_t { Connect, Text, Close };
