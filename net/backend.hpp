@@ -37,10 +37,10 @@ class Backend {
   virtual void start(Operation& operation) noexcept = 0;
   virtual void cancel(Channel& channel) noexcept = 0;
 
-  // Sleeps until something completes, at most `wait_ns`; 0 only looks. True: dispatch has work.
+  // Hands over what was started since, then sleeps until something completes, at most `wait_ns`; 0
+  // only looks. True: dispatch has work.
   [[nodiscard]] virtual bool wait(std::int64_t wait_ns) noexcept = 0;
   virtual unsigned dispatch() noexcept = 0;
-  virtual void flush() noexcept = 0;  // hands what callbacks started to the kernel
 };
 
 // Throw std::system_error whose text says what the kernel refused and why that may be.

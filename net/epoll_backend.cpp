@@ -97,8 +97,6 @@ class EpollBackend final : public Backend {
     return ran;
   }
 
-  void flush() noexcept override {}
-
  private:
   // epoll_wait counts milliseconds, which is the whole tick; epoll_pwait2 (5.11) is not in every
   // sandbox, so it is tried once.

@@ -100,7 +100,6 @@ unsigned Loop::run_once(std::int64_t max_wait_ns) noexcept {
   unsigned ran = 0;
   if (ready) ran = backend_->dispatch();
   if (steady_ns_ >= earliest_ns_) ran += fire_timers();
-  backend_->flush();
   return ran;
 }
 

@@ -58,8 +58,10 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  // One round: waits (Adaptive: at most max_wait_ns, less when a timer is due; Spin: not at all),
-  // runs callbacks, hands what they started to the kernel. Returns completions plus timers run.
+  // One round: hands what was started since the last one to the kernel, waits (Adaptive: at most
+  // max_wait_ns, less when a timer is due; Spin: not at all), runs callbacks. What these start goes
+  // with the next round, so that a round is one system call: whoever leaves the loop for longer
+  // runs it once more. Returns completions plus timers run.
   unsigned run_once(std::int64_t max_wait_ns) noexcept;
 
   // CLOCK_MONOTONIC as of this round; one reading serves every callback.

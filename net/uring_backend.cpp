@@ -211,12 +211,6 @@ class UringBackend final : public Backend {
     return ran;
   }
 
-  void flush() noexcept override {
-    if (io_uring_sq_ready(&ring_) == 0) return;
-    ++counters_.enters;
-    (void)io_uring_submit(&ring_);
-  }
-
  private:
   static io_uring_buf_ring* buffer_ring(const KernelSide& kernel) noexcept {
     return reinterpret_cast<io_uring_buf_ring*>(kernel.memory.data());

@@ -168,6 +168,34 @@ TEST_P(LoopTest, BytesBehindAReceivedRunAreReadable) {
   wired.channel.receive.callback = [](void*, const Completion&) noexcept {};
 }
 
+// What a round's callbacks start goes to the kernel with the next round's wait.
+TEST_P(LoopTest, ARoundThatAnswersWhatItReceivesIsOneSystemCall) {
+  if (GetParam() == TestBackend::Epoll) return;  // there each send is a call of its own
+  Wired wired(loop(), {.count = 2, .bytes = 64});
+  wired.channel.receive.callback = [](void* context, const Completion& completion) noexcept {
+    auto& self = *static_cast<Wired*>(context);
+    if (completion.result <= 0) return;
+    self.received.append(reinterpret_cast<const char*>(completion.bytes.data()),
+                         completion.bytes.size());
+    self.channel.start_send(std::as_bytes(std::span("answer", 6)));
+  };
+  wired.channel.send.callback = [](void* context, const Completion& completion) noexcept {
+    static_cast<Wired*>(context)->results.push_back(completion.result);
+  };
+  wired.channel.send.context = &wired;
+  wired.channel.start_receive();
+  (void)loop().run_once(0);
+  for (std::size_t i = 1; i <= 10; ++i) {
+    wired.say("ask");
+    const std::uint64_t before = loop().counters().enters;
+    std::uint64_t rounds = 0;
+    ASSERT_TRUE(turn_until([&] { return ++rounds, wired.results.size() == i; }));
+    EXPECT_LE(loop().counters().enters - before, rounds - 1);
+    EXPECT_EQ(wired.received.size(), 3 * i);
+  }
+  EXPECT_EQ(wired.results, std::vector<int>(10, 6));
+}
+
 RINGSIDE_OVER_EACH_BACKEND(LoopTest);
 
 // The tests themselves may be run with a backend forced.
