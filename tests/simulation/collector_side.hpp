@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "collector/binance.hpp"
 #include "collector/notices.hpp"
 #include "collector/record_writer.hpp"
 #include "collector/venue_session.hpp"
@@ -39,6 +40,12 @@ class CollectorSide {
   void meet(std::shared_ptr<ipc::Segment> cursor_segment);
   [[nodiscard]] std::int64_t next_timer_ns() const { return loop_.next_timer_ns(); }
   [[nodiscard]] const collector::Counters& counters() { return session_->adapter().counters(); }
+  // Whether a Binance book goes on from a snapshot of its own.
+  [[nodiscard]] bool joined(ListingIndex listing) const {
+    const auto* const binance =
+        dynamic_cast<const collector::BinanceAdapter*>(&session_->adapter());
+    return binance != nullptr && binance->live(listing);
+  }
   bool looks_at_requests = true;
 
  private:

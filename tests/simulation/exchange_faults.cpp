@@ -218,17 +218,22 @@ bool ExchangeSide::strikes(const Rule& rule, const Kind& kind, exchange::Frame f
   }
 }
 
-bool ExchangeSide::corrupt(std::string& text, const Kind& kind) {
-  if (plan_.venue == "kraken") return corrupt_v2(text, random_);
+bool ExchangeSide::corrupt(Arrival& arrival, const Kind& kind) {
+  if (plan_.venue == "kraken") return corrupt_v2(arrival.text, random_);
   // A snapshot of version 1 has no checksum.
-  if (plan_.venue == "kraken-v1") return !kind.snapshot && corrupt_v1(text, random_);
-  // While a book is being joined there is nothing yet that a wrong id could contradict.
+  if (plan_.venue == "kraken-v1") return !kind.snapshot && corrupt_v1(arrival.text, random_);
   if (!live_[kind.listing] || now_ns_ - corrupted_ns_[kind.listing] < between_corruptions_ns) {
     return false;
   }
-  if (!corrupt_binance(text, random_)) return false;
   corrupted_ns_[kind.listing] = now_ns_;
+  arrival.damage = true;
   return true;
+}
+
+// While a book is being joined there is nothing yet that a wrong id could contradict; and the
+// collector may have lost it while readers still see it live.
+void ExchangeSide::damage(Arrival& arrival) {
+  if (joined_(arrival.listing)) static_cast<void>(corrupt_binance(arrival.text, random_));
 }
 
 void ExchangeSide::send(exchange::SessionId session, std::string_view text, exchange::Frame frame) {
@@ -266,7 +271,7 @@ void ExchangeSide::send(exchange::SessionId session, std::string_view text, exch
         blank_checksum(arrival.text);
         continue;
       default:
-        if (!corrupt(arrival.text, kind)) continue;
+        if (!corrupt(arrival, kind)) continue;
         spend(rule);
         return push(*link, std::move(arrival));
     }

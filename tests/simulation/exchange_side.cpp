@@ -15,6 +15,7 @@ ExchangeSide::ExchangeSide(const Options& options)
       now_ns_(options.now_ns),
       trace_(options.trace),
       live_(options.live),
+      joined_(options.joined),
       kraken_(is_kraken(options.plan.venue)),
       random_(options.plan.seed ^ 0x5851f42d4c957f2dU) {
   exchange::GeneratorSpec spec;
@@ -99,6 +100,7 @@ void ExchangeSide::deliver() {
           client.arrive_open();
           break;
         case Arrival::What::Text:
+          if (arrival.damage) damage(arrival);
           trace_.text(now_ns_, ">", arrival.text);
           if (client.open()) note_brought(arrival);
           link.tickers_seen |= arrival.tickers;

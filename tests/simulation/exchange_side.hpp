@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -29,12 +30,14 @@ inline constexpr std::uint32_t book_levels = 14;   // a side; fits a table's ent
 
 class ExchangeSide final : public Wire, public exchange::Outlet {
  public:
-  // `now_ns` is the world's time. `live(listing)`: what the reader sees at this moment.
+  // `now_ns` is the world's time.
   struct Options {
     const Plan& plan;
     const std::int64_t& now_ns;
     Trace& trace;
     const std::vector<bool>& live;  // by listing, as published
+    // By listing: whether the collector goes on from a book of its own (Binance).
+    std::function<bool(ListingIndex)> joined;
   };
   explicit ExchangeSide(const Options& options);
 
@@ -102,6 +105,7 @@ class ExchangeSide final : public Wire, public exchange::Outlet {
     ListingIndex listing = no_listing;  // of a book message
     BookTruth::Book book;               // that it leads to
     std::uint32_t tickers = 0;          // a bit for the listing of a ticker
+    bool damage = false;                // its update ids, if the book is joined when it comes
   };
   struct Errand {  // at the exchange
     enum class What : std::uint8_t { Connect, Text, Close };
@@ -147,7 +151,8 @@ class ExchangeSide final : public Wire, public exchange::Outlet {
   [[nodiscard]] Kind kind_of(std::string_view text) const;
   [[nodiscard]] bool strikes(const Rule& rule, const Kind& kind, exchange::Frame frame) const;
   void spend(Rule& rule);
-  [[nodiscard]] bool corrupt(std::string& text, const Kind& kind);
+  [[nodiscard]] bool corrupt(Arrival& arrival, const Kind& kind);
+  void damage(Arrival& arrival);
   [[nodiscard]] Rule* rule_of(FaultKind kind, ListingIndex listing);
   [[nodiscard]] bool lasting(FaultKind kind) const;
   void strike_request(Request& request);
@@ -174,6 +179,7 @@ class ExchangeSide final : public Wire, public exchange::Outlet {
   const std::int64_t& now_ns_;
   Trace& trace_;
   const std::vector<bool>& live_;
+  std::function<bool(ListingIndex)> joined_;
   bool kraken_;
   Random random_;
   exchange::Faults no_faults_;

@@ -62,7 +62,9 @@ class World {
         venue_(venue_of(plan)),
         random_(plan.seed ^ 0xda942042e4dd58b5U),
         live_(plan.symbols.size(), false),
-        exchange_({plan, now_ns_, trace, live_}) {}
+        exchange_({plan, now_ns_, trace, live_, [this](ListingIndex listing) {
+                     return collector_ && collector_->joined(listing);
+                   }}) {}
 
   Outcome run();
 
