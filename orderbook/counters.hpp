@@ -22,7 +22,8 @@ struct Counters {
   std::uint64_t state_changes = 0;
   std::uint64_t crossed_messages = 0;
   std::uint64_t crossed_resyncs = 0;
-  std::uint64_t went_stale = 0;  // live books that fell silent beyond their cadence
+  std::uint64_t went_stale = 0;     // live books that fell silent beyond their cadence
+  std::uint64_t stale_resyncs = 0;  // of those, asked for anew: the subscription may be lost
   // Dropped records of books, by Verdict.
   std::uint64_t stale_epoch = 0;
   std::uint64_t no_book = 0;
@@ -77,6 +78,7 @@ inline constexpr std::array counter_fields{
     CounterField{"crossed_messages", &Counters::crossed_messages},
     CounterField{"crossed_resyncs", &Counters::crossed_resyncs},
     CounterField{"went_stale", &Counters::went_stale},
+    CounterField{"stale_resyncs", &Counters::stale_resyncs},
     CounterField{"stale_epoch", &Counters::stale_epoch},
     CounterField{"no_book", &Counters::no_book},
     CounterField{"no_terms", &Counters::no_terms},

@@ -429,6 +429,11 @@ void Worker::on_tick(Ticks now) noexcept {
         instrument.stale = true;
         ++counters_.went_stale;
       }
+      if (instrument.view.state == State::Stale && instrument.cadence.lost(options_.cadence, now)) {
+        instrument.cadence.looked();
+        ++counters_.stale_resyncs;
+        break_book(instrument, Cause::NoData, now);
+      }
       refresh_state(instrument, now);
     }
   }

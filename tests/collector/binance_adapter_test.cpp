@@ -508,7 +508,7 @@ TEST_F(Spot, ASnapshotOlderThanWhatAnEarlierConnectionBroughtIsStale) {
   EXPECT_EQ(run.count(Count::SnapshotsStale), 1U);
   wait_for_request("ADAUSDT");
   run.answer("ADAUSDT", spot_snapshot(120));
-  run.tick(11 * second_ns);
+  run.tick(31 * second_ns);
   EXPECT_EQ(run.count(Count::SnapshotsStale), 1U);
   EXPECT_EQ(ada_book().state, State::Live);
   EXPECT_EQ(ada_book().snapshot_reference, 120U);

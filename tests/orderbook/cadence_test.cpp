@@ -62,6 +62,32 @@ TEST_F(Staleness, ABusyBookThatFallsSilentIsStaleAndItsNextMessageMakesItLive) {
   EXPECT_EQ(script.state(btc), "live none");
 }
 
+TEST_F(Staleness, OneThatLastsAsksForANewSnapshotEverMoreSlowly) {
+  trade(120);
+  script.requests();
+  script.tick(10'200);
+  ASSERT_EQ(script.state(btc), "stale no_data");
+  script.tick(59'700);
+  EXPECT_TRUE(script.requests().empty());
+  for (std::uint32_t look = 1; look <= 8; ++look) {
+    script.tick(300);
+    EXPECT_EQ(script.state(btc), "gap no_data");
+    auto requests = script.requests();
+    std::erase_if(requests, [](const auto& request) { return request.instrument != btc; });
+    ASSERT_EQ(requests.size(), 1U);
+    EXPECT_EQ(requests[0].cause, Cause::NoData);
+    script.take(terms_of(btc, epoch + look, plain));
+    script.take(levels_of(Kind::Snapshot, btc, epoch + look, {at(100, 5)}, {at(101, 5)}));
+    EXPECT_EQ(script.state(btc), "live none");
+    script.tick(10'200);
+    EXPECT_EQ(script.state(btc), "stale no_data");
+    script.tick((60'000U << std::min(look, 6U)) - 300);
+    EXPECT_EQ(script.state(btc), "stale no_data");
+  }
+  EXPECT_GE(script.worker.counters().stale_resyncs, 8U);
+  EXPECT_EQ(script.worker.counters().resync_limit_reached, 0U);
+}
+
 TEST_F(Staleness, HeartbeatsAndTradesAreNoMessagesOfTheBook) {
   trade(120);
   for (int i = 0; i < 11; ++i) {
