@@ -213,7 +213,7 @@ Limits::Verdict Limits::request(std::string_view target, UtcNs now) {
   }
   if (weight_used_.take(weight_, weight_of(target), now)) return {};
   ++violations_.weight;
-  requests_refused_until_ = weight_used_.frees(weight_);
+  requests_refused_until_ = weight_used_.frees(weight_, now);
   return {429, whole_seconds(requests_refused_until_.value - now.value)};
 }
 

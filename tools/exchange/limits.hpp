@@ -40,8 +40,8 @@ class Usage {
   // False: it is too much, and does not count.
   [[nodiscard]] bool take(const Allowance& allowance, std::uint32_t cost, UtcNs now);
   // When the oldest leaves the window.
-  [[nodiscard]] UtcNs frees(const Allowance& allowance) const {
-    return {used_.front().at.value + allowance.window_ns};
+  [[nodiscard]] UtcNs frees(const Allowance& allowance, UtcNs now) const {
+    return {(used_.empty() ? now : used_.front().at).value + allowance.window_ns};
   }
 
  private:
