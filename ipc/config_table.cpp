@@ -12,6 +12,19 @@
 namespace ringside::ipc {
 namespace {
 
+std::string in_one_line(std::string_view text) {
+  std::string line;
+  for (const char c : text) {
+    const auto code = static_cast<unsigned char>(c);
+    if (code < 0x20 || code == 0x7f) {
+      line += fmt::format("\\x{:02x}", code);
+    } else {
+      line += c;
+    }
+  }
+  return line;
+}
+
 // Levenshtein distance; keys are short.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
@@ -35,6 +48,8 @@ std::string shown(const toml::node& node) {
 }
 
 }  // namespace
+
+ConfigError::ConfigError(std::string_view text) : std::runtime_error(in_one_line(text)) {}
 
 std::string_view nearest_key(std::string_view key, std::span<const KeyDoc> keys) {
   std::string_view nearest;

@@ -17,9 +17,10 @@
 
 namespace ringside::ipc {
 
+// What is wrong, in one line, whatever the file quotes: control characters are shown as \xNN.
 class ConfigError : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  explicit ConfigError(std::string_view text);
 };
 
 // One key as users see it.

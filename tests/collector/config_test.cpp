@@ -114,6 +114,7 @@ TEST_F(ConfigFile, AnUnknownKeyNamesTheNearestOneAndItsLine) {
       "instruments =", "instrumets =", {":17:", "'instrumets'", "[[venue]]", "'instruments'"});
   expect_error("wait =", "wiat =", {"the top level", "'wait'"});
   expect_error("lock = true", "lok = true", {"[memory]", "'lock'"});
+  expect_error("lock = true", R"("lo\nck\u007f" = true)", {R"('lo\x0ack\x7f')"});
 }
 
 TEST_F(ConfigFile, AnUnknownKeyFarFromAllListsThem) {

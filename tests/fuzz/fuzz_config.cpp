@@ -176,7 +176,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     config = load_config(memory.holding({reinterpret_cast<const char*>(data), size}));
   } catch (const ipc::ConfigError& error) {
     const std::string_view text = error.what();
-    RINGSIDE_CHECK(!text.empty());
+    RINGSIDE_CHECK(!text.empty() && text.find('\n') == std::string_view::npos);
     return 0;
   }
   check(config);
