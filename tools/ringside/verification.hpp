@@ -3,7 +3,7 @@
 //
 // Deterministic: time is read from the capture, so that two runs answer alike to the byte.
 //
-// Threads: one. Bounded by: verified_instruments_max. Fails by: throwing CommandError for what
+// Threads: one. Bounded by: capture_instruments_max. Fails by: throwing CommandError for what
 // cannot be read; everything else is in the Verification.
 #pragma once
 
@@ -18,7 +18,6 @@
 
 namespace ringside::tools {
 
-inline constexpr std::uint32_t verified_instruments_max = 4096;
 inline constexpr std::size_t departures_max = 100;  // kept for the report
 
 struct TradeTotals {
