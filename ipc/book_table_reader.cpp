@@ -1,18 +1,35 @@
 #include "ipc/book_table_reader.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 
 namespace ringside::ipc {
 namespace {
 
 using Copy = BookEntry::Copy;
 
-std::int64_t number(std::uint64_t value) { return static_cast<std::int64_t>(value); }
+// What a pair of words says, a view says in as many bytes and in the same order.
+static_assert(std::endian::native == std::endian::little);
+static_assert(offsetof(BookView, verified) == 2 && offsetof(BookView, bid_count) == 4);
+static_assert(offsetof(BookView, receive) == 16 && offsetof(BookView, epoch) == 24);
+static_assert(offsetof(BookView, instrument) == 28 && offsetof(BookView, publish) == 32);
+static_assert(offsetof(BookView, exchange) == 40 && offsetof(BookView, terms) == 48);
+static_assert(offsetof(BookView, updates) == 56 && offsetof(BookView, bids) == 64);
+static_assert(offsetof(BestView, verified) == 2 && offsetof(BestView, bid_count) == 4);
+static_assert(offsetof(BestView, ask_count) == 6 && offsetof(BestView, receive) == 8);
+static_assert(offsetof(BestView, bid) == 16 && offsetof(BestView, ask) == 32);
+static_assert(offsetof(BestView, epoch) == 48 && offsetof(BestView, instrument) == 52);
+static_assert(offsetof(InstrumentTerms, quantity_exponent) == 1 &&
+              offsetof(InstrumentTerms, checksum) == 2 && offsetof(InstrumentTerms, depth) == 4);
+static_assert(book_word::publish_tsc + 1 == book_word::exchange_ns);
+static_assert(book_word::terms + 1 == book_word::updates);
 
 // `take(copy)` until the latch says that what it took is of one update. A view that must not be
 // used is emptied: what was copied last may be torn.
 template <typename View, typename Take>
-ReadStatus read_entry(const BookEntry& entry, View& view, Take&& take) noexcept {
+ReadStatus read_entry(const BookEntry& entry, void* view, Take&& take) noexcept {
+  constexpr View nothing{};
   for (unsigned i = 0; i < book_read_tries; ++i) {
     bool sound = false;
     const auto status = entry.read([&](const Copy& copy) { sound = take(copy); });
@@ -20,10 +37,10 @@ ReadStatus read_entry(const BookEntry& entry, View& view, Take&& take) noexcept 
       return ReadStatus::Ok;
     if (status == LatchStatus::Empty) return ReadStatus::Empty;
     if (status == LatchStatus::Retry) continue;
-    view = View{};
+    std::memcpy(view, &nothing, sizeof(View));
     return ReadStatus::Corrupt;
   }
-  view = View{};
+  std::memcpy(view, &nothing, sizeof(View));
   return ReadStatus::Retry;
 }
 
@@ -95,57 +112,77 @@ ReadStatus BookTableReader::probe(Ticks now) noexcept {
   return status;
 }
 
-// Straight into the view. Bounded whatever the counts say: until the latch is asked again they may
-// be torn or a lie. False: no writer of ours leaves this.
-bool BookTableReader::take_view(const BookEntry::Copy& copy, std::uint64_t tag, unsigned levels,
-                                BookView& view) noexcept {
+// Straight into the view. Bounded whatever the counts say: until the latch is asked they may be
+// torn or a lie. False: no writer of ours leaves this.
+inline bool BookTableReader::take_view(const BookEntry::Copy& copy, std::uint64_t tag,
+                                       unsigned levels, void* view) noexcept {
+  auto* const out = static_cast<std::byte*>(view);
+  auto* bids = out + offsetof(BookView, bids);
+  auto* asks = out + offsetof(BookView, asks);
   const auto status = copy.take(book_word::status);
   const auto wanted = std::min(levels, book_levels_max);
-  const auto bids = std::min(static_cast<std::uint32_t>((status >> 32) & 0xffff), wanted);
-  const auto asks = std::min(static_cast<std::uint32_t>(status >> 48), wanted);
-  copy.take_pair(book_word::best, &view.bids[0]);
-  copy.take_pair(book_word::best + 2, &view.asks[0]);
-  const auto rows = std::max(bids, asks);
-  for (unsigned i = 1; i < rows; ++i) {  // both sides of a row: they share a line
-    const auto row = book_word::rows + (i - 1) * book_word::row_words;
-    copy.take_pair(row, &view.bids[i]);
-    copy.take_pair(row + 2, &view.asks[i]);
+  const std::array<std::uint32_t, 4> head{
+      static_cast<std::uint32_t>(status),  // state, cause, verified
+      std::min(static_cast<std::uint32_t>((status >> 32) & 0xffff), wanted),
+      std::min(static_cast<std::uint32_t>(status >> 48), wanted), 0};
+  std::memcpy(out, head.data(), sizeof(head));
+  const std::array<std::uint64_t, 2> origin{copy.take(book_word::receive_tsc),
+                                            copy.take(book_word::epoch)};
+  std::memcpy(out + offsetof(BookView, receive), origin.data(), sizeof(origin));
+  copy.take_pair(book_word::publish_tsc, out + offsetof(BookView, publish));
+  copy.take_pair(book_word::terms, out + offsetof(BookView, terms));
+  copy.take_pair(book_word::best, bids);
+  copy.take_pair(book_word::best + 2, asks);
+  // Two rows a turn, and one side after the other: stores to one line go out together. One row more
+  // than wanted is still one of the copy's and of the view's.
+  const Atomic<std::uint64_t>* row = &copy.words[book_word::rows];
+  const auto rows = std::max(head[1], head[2]);
+  for (unsigned i = 1; i < rows; i += 2) {
+    bids += sizeof(Level);
+    asks += sizeof(Level);
+    copy_pair(row, bids);  // C2 of the latch, here and below
+    copy_pair(row + book_word::row_words, bids + sizeof(Level));
+    copy_pair(row + 2, asks);
+    copy_pair(row + book_word::row_words + 2, asks + sizeof(Level));
+    bids += sizeof(Level);
+    asks += sizeof(Level);
+    row += 2 * book_word::row_words;
   }
-  view.state = static_cast<State>(status & 0xff);
-  view.cause = static_cast<Cause>((status >> 8) & 0xff);
-  view.verified = ((status >> 16) & 1) != 0;
-  view.bid_count = bids;
-  view.ask_count = asks;
-  const auto epoch = copy.take(book_word::epoch);
-  view.receive = Ticks{copy.take(book_word::receive_tsc)};
-  view.epoch = static_cast<std::uint32_t>(epoch & 0xffff'ffff);
-  view.instrument = static_cast<std::uint32_t>(epoch >> 32);
-  view.publish = Ticks{copy.take(book_word::publish_tsc)};
-  view.exchange = UtcNs{number(copy.take(book_word::exchange_ns))};
-  view.terms = InstrumentTerms::unpacked(number(copy.take(book_word::terms)));
-  view.updates = copy.take(book_word::updates);
-  return is_sound(status) && (epoch >> 32) == tag;
+  return origin[1] >> 32 == tag && is_sound(status);
+}
+static_assert(book_levels_max % 2 == 1, "rows are taken by twos");
+
+ReadStatus BookTableReader::read_as(std::uint32_t index, void* view, Ticks now,
+                                    unsigned levels) noexcept {
+  if (index < count_seen_ && now.value < ok_until_) [[likely]] {
+    const BookEntry& entry = entries_[index];
+    bool sound = false;
+    const auto status = entry.read(
+        [&](const Copy& copy) noexcept { sound = take_view(copy, entry.tag, levels, view); });
+    if (status == LatchStatus::Ok && sound) [[likely]]
+      return ReadStatus::Ok;
+  }
+  return read_slowly(index, view, now, levels);
 }
 
-ReadStatus BookTableReader::read(std::uint32_t index, BookView& view, Ticks now,
-                                 unsigned levels) noexcept {
+ReadStatus BookTableReader::read_slowly(std::uint32_t index, void* view, Ticks now,
+                                        unsigned levels) noexcept {
   const auto writer = writer_status(now);
   if (writer != ReadStatus::Ok) return writer;
   if (!has(index)) return ReadStatus::Empty;
   const BookEntry& entry = entries_[index];
-  return read_entry(entry, view, [&](const Copy& copy) noexcept {
+  return read_entry<BookView>(entry, view, [&](const Copy& copy) noexcept {
     return take_view(copy, entry.tag, levels, view);
   });
 }
 
-ReadStatus BookTableReader::read_best_slowly(std::uint32_t index, BestView& best,
-                                             Ticks now) noexcept {
+ReadStatus BookTableReader::read_best_slowly(std::uint32_t index, void* best, Ticks now) noexcept {
   const auto writer = writer_status(now);
   if (writer != ReadStatus::Ok) return writer;
   if (!has(index)) return ReadStatus::Empty;
   const BookEntry& entry = entries_[index];
-  return read_entry(entry, best,
-                    [&](const Copy& copy) noexcept { return take_best(copy, entry.tag, best); });
+  return read_entry<BestView>(
+      entry, best, [&](const Copy& copy) noexcept { return take_best(copy, entry.tag, best); });
 }
 
 }  // namespace ringside::ipc

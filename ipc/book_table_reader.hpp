@@ -9,7 +9,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
+#include <type_traits>
 
 #include "ipc/clock.hpp"
 #include "ipc/latch.hpp"
@@ -50,40 +52,48 @@ static_assert(offsetof(BookEntry, current) == 0);
 static_assert(offsetof(BookEntry, tag) == 8);
 static_assert(offsetof(BookEntry, copies) == 128);
 
-// One value of an entry, in private memory.
-struct BookView {
+// One value of an entry, in private memory. Pairs of members lie as the words of a copy do, so that
+// a read moves them as they are; aligned, so that no such store straddles a line or, at eight times
+// the cost, a page.
+struct alignas(16) BookView {
   State state = State::Syncing;
   Cause cause = Cause::None;
   bool verified = false;  // the venue's checksum was good for this very book
-  InstrumentTerms terms;  // exponents of this epoch
-  std::uint32_t epoch = 0;
-  std::uint32_t instrument = 0;
-  Ticks receive;  // of the frame that changed it last
-  Ticks publish;
-  UtcNs exchange;
-  std::uint64_t updates = 0;  // since the worker began
+  std::uint8_t reserved_0 = 0;
   std::uint32_t bid_count = 0;
   std::uint32_t ask_count = 0;
+  std::uint32_t reserved_1 = 0;
+  Ticks receive;  // of the frame that changed it last
+  std::uint32_t epoch = 0;
+  std::uint32_t instrument = 0;
+  Ticks publish;
+  UtcNs exchange;
+  InstrumentTerms terms;                      // exponents of this epoch
+  std::uint64_t updates = 0;                  // since the worker began
   std::array<Level, book_levels_max> bids{};  // best first; valid below bid_count
   std::array<Level, book_levels_max> asks{};
 };
+static_assert(std::is_trivially_copyable_v<BookView> && sizeof(BookView) == 864);
 
-// The best level a side, and what must be known of it: one cache line of an entry, as it lies
-// there. Decoded when it is asked. The default is no Live book.
-struct BestView {
-  std::uint64_t status = 0;  // book_word::status
+// The best level a side, and what must be known of it. The default is no Live book.
+struct alignas(16) BestView {
+  State state = State::Syncing;
+  Cause cause = Cause::None;
+  bool verified = false;
+  std::uint8_t reserved_0 = 0;
+  std::uint16_t bid_count = 0;  // levels of the book; 0: `bid` means nothing
+  std::uint16_t ask_count = 0;
+  Ticks receive;
   Level bid;
   Level ask;
-  Ticks receive;
   std::uint32_t epoch = 0;
+  std::uint32_t instrument = 0;
+  std::uint64_t reserved_1 = 0;
 
-  [[nodiscard]] State state() const noexcept { return static_cast<State>(status & 0xff); }
-  [[nodiscard]] Cause cause() const noexcept { return static_cast<Cause>((status >> 8) & 0xff); }
-  [[nodiscard]] bool verified() const noexcept { return ((status >> 16) & 1) != 0; }
-  // Whether `bid` and `ask` mean anything.
-  [[nodiscard]] bool has_bid() const noexcept { return ((status >> 32) & 0xffff) != 0; }
-  [[nodiscard]] bool has_ask() const noexcept { return (status >> 48) != 0; }
+  [[nodiscard]] bool has_bid() const noexcept { return bid_count != 0; }
+  [[nodiscard]] bool has_ask() const noexcept { return ask_count != 0; }
 };
+static_assert(std::is_trivially_copyable_v<BestView> && sizeof(BestView) == 64);
 
 enum class ReadStatus : std::uint8_t {
   Ok = 0,
@@ -113,12 +123,21 @@ class BookTableReader {
   // mean nothing. Retry, Corrupt: it is not Live, and without levels. Else it is left alone.
   [[nodiscard]] ReadStatus read(std::uint32_t index, BookView& view,
                                 unsigned levels = book_levels_max) noexcept {
-    return read(index, view, now_ticks(), levels);
+    return read_as(index, &view, now_ticks(), levels);
   }
   [[nodiscard]] ReadStatus read(std::uint32_t index, BookView& view, Ticks now,
-                                unsigned levels) noexcept;
+                                unsigned levels) noexcept {
+    return read_as(index, &view, now, levels);
+  }
   // Only the best level a side: the cheapest read there is. Same answers; the same of `best`.
   [[nodiscard]] ReadStatus read_best(std::uint32_t index, BestView& best, Ticks now) noexcept {
+    return read_best_as(index, &best, now);
+  }
+
+  // The same into somebody else's struct, which lies as BookView or BestView does.
+  [[nodiscard]] ReadStatus read_as(std::uint32_t index, void* view, Ticks now,
+                                   unsigned levels) noexcept;
+  [[nodiscard]] ReadStatus read_best_as(std::uint32_t index, void* best, Ticks now) noexcept {
     if (index < count_seen_ && now.value < ok_until_) [[likely]] {
       const BookEntry& entry = entries_[index];
       bool sound = false;
@@ -139,22 +158,29 @@ class BookTableReader {
 
  private:
   // False: no writer of ours leaves this.
-  static bool take_best(const BookEntry::Copy& copy, std::uint64_t tag, BestView& best) noexcept {
-    best.status = copy.take(book_word::status);
-    copy.take_pair(book_word::best, &best.bid);
-    copy.take_pair(book_word::best + 2, &best.ask);
-    best.receive = Ticks{copy.take(book_word::receive_tsc)};
-    const auto epoch = copy.take(book_word::epoch);
-    best.epoch = static_cast<std::uint32_t>(epoch & 0xffff'ffff);
-    return (epoch >> 32) == tag && is_sound(best.status);
+  static bool take_best(const BookEntry::Copy& copy, std::uint64_t tag, void* best) noexcept {
+    auto* const out = static_cast<std::byte*>(best);
+    const auto status = copy.take(book_word::status);
+    const std::array<std::uint64_t, 2> head{status, copy.take(book_word::receive_tsc)};
+    std::memcpy(out, head.data(), sizeof(head));
+    copy.take_pair(book_word::best, out + offsetof(BestView, bid));
+    copy.take_pair(book_word::best + 2, out + offsetof(BestView, ask));
+    const std::array<std::uint64_t, 2> tail{copy.take(book_word::epoch), 0};
+    std::memcpy(out + offsetof(BestView, epoch), tail.data(), sizeof(tail));
+    return tail[0] >> 32 == tag && is_sound(status);
   }
+  // State and counts within their bounds, `verified` a bit, the byte behind it 0, all in one test:
+  // a count c is good if neither c nor c + 6 reaches 32.
   static bool is_sound(std::uint64_t status) noexcept {
-    return (status & 0xff) <= static_cast<std::uint64_t>(State::Live) &&
-           ((status >> 32) & 0xffff) <= book_levels_max && (status >> 48) <= book_levels_max;
+    static_assert(static_cast<unsigned>(State::Live) == 7 && book_levels_max == 31 - 6);
+    constexpr std::uint64_t beyond = 0xffe0'ffe0'fffe'00f8;
+    constexpr std::uint64_t six_each = 0x0006'0006'0000'0000;
+    return ((status | (status + six_each)) & beyond) == 0;
   }
   static bool take_view(const BookEntry::Copy& copy, std::uint64_t tag, unsigned levels,
-                        BookView& view) noexcept;
-  ReadStatus read_best_slowly(std::uint32_t index, BestView& best, Ticks now) noexcept;
+                        void* view) noexcept;
+  ReadStatus read_slowly(std::uint32_t index, void* view, Ticks now, unsigned levels) noexcept;
+  ReadStatus read_best_slowly(std::uint32_t index, void* best, Ticks now) noexcept;
   ReadStatus probe(Ticks now) noexcept;
   // It only ever grows, so that what was once below it stays there.
   [[nodiscard]] bool has(std::uint32_t index) noexcept {

@@ -13,36 +13,23 @@
 // while update v is being written, 2v once it is whole.
 //
 // Order of the words (P: writer, C: reader):
-//   P1 sequence = 2v - 1  relaxed, before P2      C4 relaxed: a reader that saw a word of update v
-//                                                    (C3) sees at least this, and gives up
-//   P2 words              release each            C3 acquire each
-//   P3 sequence = 2v      release                 C2 acquire: the words of update v are there
-//   P4 current = v        release                 C1 acquire: P3 of update v is there
-// P4 and C1 order the words, too: P3 and C2 are a second net. tests/model weakens each of them.
+//   P1 sequence = 2v - 1  relaxed, before P2      C3 relaxed: a reader that saw a word of update v
+//                                                    (C2) sees at least this, and gives up
+//   P2 words              release each            C2 acquire each
+//   P3 sequence = 2v      release                 C3 relaxed: a reader that saw current = v (C1)
+//                                                    sees at least this
+//   P4 current = v        release                 C1 acquire: P2 and P3 of update v are there
+// One look at the sequence, behind the words, says both that update v was there and that none came
+// after it. P3 is release for readers who take a copy without asking which is newest; for those
+// here P4 and C1 order it. tests/model weakens each of them.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 #include "ipc/shared_words.hpp"
-
-// Vector loads instead of atomic words in take_pair(): half the loads, and none goes through a
-// general register. Not under ThreadSanitizer, which cannot see into assembly, and not over
-// words that are none of the processor's (ipc/shared_words.hpp).
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !defined(RINGSIDE_SHARED_WORDS)
-#define RINGSIDE_LATCH_VECTOR 1
-#include <emmintrin.h>
-#else
-#define RINGSIDE_LATCH_VECTOR 0
-#endif
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#undef RINGSIDE_LATCH_VECTOR
-#define RINGSIDE_LATCH_VECTOR 0
-#endif
-#endif
+#include "ipc/word_pair.hpp"
 
 namespace ringside::ipc {
 
@@ -54,26 +41,14 @@ struct alignas(64) LatchCopy {
   std::array<Atomic<std::uint64_t>, Words> words;
 
   void put(std::size_t index, std::uint64_t value) noexcept {
-    words[index].store(value, std::memory_order_release);  // P2: pairs with C3
+    words[index].store(value, std::memory_order_release);  // P2: pairs with C2
   }
   [[nodiscard]] std::uint64_t take(std::size_t index) const noexcept {
-    return words[index].load(std::memory_order_acquire);  // C3: pairs with P2
+    return words[index].load(std::memory_order_acquire);  // C2: pairs with P2
   }
   // Words `index` and `index + 1` into the 16 bytes at `out`. An odd index: the pair is aligned.
   void take_pair(std::size_t index, void* out) const noexcept {
-#if RINGSIDE_LATCH_VECTOR
-    // On x86-64 every load is an acquire load, and aligned halves are never torn; the clobber keeps
-    // the compiler from moving it past the loads of the sequence. C3: pairs with P2
-    __m128i pair;
-    asm volatile("movdqa %1, %0"
-                 : "=x"(pair)
-                 : "m"(*reinterpret_cast<const __m128i*>(&words[index]))
-                 : "memory");
-    _mm_storeu_si128(static_cast<__m128i*>(out), pair);
-#else
-    const std::array<std::uint64_t, 2> pair{take(index), take(index + 1)};  // C3: pairs with P2
-    std::memcpy(out, pair.data(), sizeof(pair));
-#endif
+    copy_pair(&words[index], out);  // C2: pairs with P2
   }
 };
 
@@ -93,9 +68,9 @@ struct alignas(128) Latch {
   void write(Fill&& fill) noexcept {
     const auto version = current.load(std::memory_order_relaxed) + 1;  // owner: only writer
     Copy& copy = copies[version % 2];
-    copy.sequence.store(2 * version - 1, std::memory_order_relaxed);  // P1: pairs with C4
+    copy.sequence.store(2 * version - 1, std::memory_order_relaxed);  // P1: pairs with C3
     fill(copy);
-    copy.sequence.store(2 * version, std::memory_order_release);  // P3: pairs with C2
+    copy.sequence.store(2 * version, std::memory_order_release);  // P3: pairs with C3
     current.store(version, std::memory_order_release);            // P4: pairs with C1
   }
 
@@ -106,11 +81,9 @@ struct alignas(128) Latch {
     const auto version = current.load(std::memory_order_acquire);  // C1: pairs with P4
     if (version == 0) return LatchStatus::Empty;
     const Copy& copy = copies[version % 2];
-    const auto before = copy.sequence.load(std::memory_order_acquire);  // C2: pairs with P3
-    if (before != 2 * version) return LatchStatus::Retry;
     take(copy);
-    const auto after = copy.sequence.load(std::memory_order_relaxed);  // C4: pairs with P1
-    return after == before ? LatchStatus::Ok : LatchStatus::Retry;
+    const auto sequence = copy.sequence.load(std::memory_order_relaxed);  // C3: pairs with P1, P3
+    return sequence == 2 * version ? LatchStatus::Ok : LatchStatus::Retry;
   }
 };
 

@@ -66,9 +66,11 @@ void Report::ratio(const std::string& name, const std::vector<double>& ours,
 }
 
 void Report::figure(const std::string& name, const std::string& unit,
-                    const std::vector<double>& samples) {
+                    const std::vector<double>& samples, double floor) {
   const auto [low, high] = std::minmax_element(samples.begin(), samples.end());
-  metrics_.push_back({name, unit, median(samples), *low, *high, 0, 0, samples.size()});
+  const double value = median(samples);
+  metrics_.push_back(
+      {name, unit, value, *low, *high, floor == 0 ? 0 : value, floor, samples.size()});
 }
 
 void Report::repeat(const std::string& from, const std::string& to) {

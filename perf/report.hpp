@@ -29,7 +29,9 @@ class Report {
   // Pairs of one round each, measured interleaved: value = median of ours/other. Equal lengths.
   void ratio(const std::string& name, const std::vector<double>& ours,
              const std::vector<double>& other);
-  void figure(const std::string& name, const std::string& unit, const std::vector<double>& samples);
+  // `floor`: what it stands beside, in the same unit and of the same run; 0: nothing.
+  void figure(const std::string& name, const std::string& unit, const std::vector<double>& samples,
+              double floor = 0);
   // The metric `from`, once more, as `to`: for the worse of several.
   void repeat(const std::string& from, const std::string& to);
 

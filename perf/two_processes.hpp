@@ -85,14 +85,15 @@ inline void pong(PingPong& lines, std::uint64_t round) noexcept {
 // steps in 10 ns, and a batch that was interrupted is one of many.
 double median_call_ns(unsigned batches, unsigned batch, const std::function<void(unsigned)>& calls);
 
-// The same by the processor's own counter, for calls of a few ns: reading that costs a third.
+// The same by the processor's own counter, for calls of a few ns: reading that costs a third. The
+// calls are told when their batch began.
 template <typename Calls>
 double median_call_ticks_ns(unsigned batches, unsigned batch, Calls&& calls) {
   std::vector<double> times;
   times.reserve(batches);
   for (unsigned i = 0; i < batches; ++i) {
     const auto begin = ipc::now_ticks();
-    calls(batch);
+    calls(batch, begin);
     times.push_back(static_cast<double>(ipc::now_ticks().value - begin.value) / batch);
   }
   return median(times) / ipc::TickRate::of_host().ticks_per_ns;

@@ -1,5 +1,5 @@
 // ringside.h: the catalogue and the books.
-#include <algorithm>
+#include <cstddef>
 #include <cstring>
 
 #include "ipc/book_table_reader.hpp"
@@ -11,6 +11,23 @@ namespace {
 
 static_assert(sizeof(ringside_level) == sizeof(Level) && alignof(ringside_level) == alignof(Level));
 static_assert(RINGSIDE_LEVELS_MAX == ipc::book_levels_max);
+// A read goes straight into the caller's struct.
+static_assert(sizeof(ringside_best) == sizeof(ipc::BestView));
+static_assert(offsetof(ringside_best, bid_count) == offsetof(ipc::BestView, bid_count));
+static_assert(offsetof(ringside_best, bid) == offsetof(ipc::BestView, bid));
+static_assert(offsetof(ringside_best, receive_ticks) == offsetof(ipc::BestView, receive));
+static_assert(offsetof(ringside_best, epoch) == offsetof(ipc::BestView, epoch));
+static_assert(offsetof(ringside_best, instrument) == offsetof(ipc::BestView, instrument));
+static_assert(sizeof(ringside_book) == sizeof(ipc::BookView));
+static_assert(offsetof(ringside_book, bid_count) == offsetof(ipc::BookView, bid_count));
+static_assert(offsetof(ringside_book, receive_ticks) == offsetof(ipc::BookView, receive));
+static_assert(offsetof(ringside_book, epoch) == offsetof(ipc::BookView, epoch));
+static_assert(offsetof(ringside_book, publish_ticks) == offsetof(ipc::BookView, publish));
+static_assert(offsetof(ringside_book, terms) == offsetof(ipc::BookView, terms));
+static_assert(offsetof(ringside_terms, depth) == offsetof(InstrumentTerms, depth));
+static_assert(offsetof(ringside_book, updates) == offsetof(ipc::BookView, updates));
+static_assert(offsetof(ringside_book, bids) == offsetof(ipc::BookView, bids));
+static_assert(offsetof(ringside_book, asks) == offsetof(ipc::BookView, asks));
 static_assert(RINGSIDE_NAME_BYTES == ipc::name_bytes_max + 1);
 static_assert(RINGSIDE_STATE_LIVE == static_cast<int>(State::Live));
 
@@ -32,10 +49,6 @@ ringside_status status_of(ipc::ReadStatus status) noexcept {
       break;
   }
   return RINGSIDE_CORRUPT;
-}
-
-ringside_level level_of(const Level& level) noexcept {
-  return {level.price.mantissa, level.quantity.mantissa};
 }
 
 ringside_instrument instrument_of(const ipc::CatalogueEntry& entry) noexcept {
@@ -68,7 +81,6 @@ struct ringside_books {
       : mapping(mapped), reader(mapped.view, rate) {}
   Mapping mapping;
   ipc::BookTableReader reader;
-  ipc::BookView view;
 };
 
 ringside_status ringside_catalogue_open(const ringside_instance* instance, const char* collector,
@@ -117,47 +129,27 @@ ringside_status ringside_books_find(const ringside_books* books, std::uint32_t i
   return RINGSIDE_OK;
 }
 
-ringside_status ringside_books_best(ringside_books* books, std::uint32_t index,
-                                    ringside_best* out) noexcept {
+ringside_status ringside_books_best_at(ringside_books* books, std::uint32_t index,
+                                       std::uint64_t now_ticks, ringside_best* out) noexcept {
   if (books == nullptr || out == nullptr) return RINGSIDE_BAD_ARGUMENT;
-  ipc::BestView best;
-  const auto status = status_of(books->reader.read_best(index, best, ipc::now_ticks()));
-  if (status != RINGSIDE_OK) return status;
-  *out = ringside_best{};
-  out->instrument = books->reader.instrument_at(index).value_or(InstrumentId{}).value;
-  out->epoch = best.epoch;
-  out->state = static_cast<std::uint8_t>(best.state());
-  out->cause = static_cast<std::uint8_t>(best.cause());
-  out->verified = best.verified() ? 1 : 0;
-  out->has = static_cast<std::uint8_t>((best.has_bid() ? 1 : 0) | (best.has_ask() ? 2 : 0));
-  out->receive_ticks = best.receive.value;
-  if (best.has_bid()) out->bid = level_of(best.bid);
-  if (best.has_ask()) out->ask = level_of(best.ask);
+  const auto status = books->reader.read_best_as(index, out, Ticks{now_ticks});
+  if (status != ipc::ReadStatus::Ok) return status_of(status);
+  if (out->bid_count == 0) out->bid = {};
+  if (out->ask_count == 0) out->ask = {};
   return RINGSIDE_OK;
 }
+ringside_status ringside_books_best(ringside_books* books, std::uint32_t index,
+                                    ringside_best* out) noexcept {
+  return ringside_books_best_at(books, index, ipc::now_ticks().value, out);
+}
 
+ringside_status ringside_books_read_at(ringside_books* books, std::uint32_t index,
+                                       std::uint32_t levels, std::uint64_t now_ticks,
+                                       ringside_book* out) noexcept {
+  if (books == nullptr || out == nullptr) return RINGSIDE_BAD_ARGUMENT;
+  return status_of(books->reader.read_as(index, out, Ticks{now_ticks}, levels));
+}
 ringside_status ringside_books_read(ringside_books* books, std::uint32_t index,
                                     std::uint32_t levels, ringside_book* out) noexcept {
-  if (books == nullptr || out == nullptr) return RINGSIDE_BAD_ARGUMENT;
-  ipc::BookView& view = books->view;
-  const auto wanted = std::min(levels, std::uint32_t{RINGSIDE_LEVELS_MAX});
-  const auto status = status_of(books->reader.read(index, view, ipc::now_ticks(), wanted));
-  if (status != RINGSIDE_OK) return status;
-  out->instrument = view.instrument;
-  out->epoch = view.epoch;
-  out->state = static_cast<std::uint8_t>(view.state);
-  out->cause = static_cast<std::uint8_t>(view.cause);
-  out->verified = view.verified ? 1 : 0;
-  out->reserved_0 = 0;
-  out->bid_count = view.bid_count;
-  out->ask_count = view.ask_count;
-  out->reserved_1 = 0;
-  out->terms = ringside_terms_of(view.terms.packed());
-  out->receive_ticks = view.receive.value;
-  out->publish_ticks = view.publish.value;
-  out->exchange_utc_ns = view.exchange.value;
-  out->updates = view.updates;
-  std::memcpy(out->bids, view.bids.data(), view.bid_count * sizeof(ringside_level));
-  std::memcpy(out->asks, view.asks.data(), view.ask_count * sizeof(ringside_level));
-  return RINGSIDE_OK;
+  return ringside_books_read_at(books, index, levels, ipc::now_ticks().value, out);
 }

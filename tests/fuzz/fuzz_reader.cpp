@@ -96,7 +96,8 @@ void read_books(const ringside_instance* instance) {
   for (std::uint32_t i = 0; i < entries + 2; ++i) {
     ringside_best best;
     if (ringside_books_best(books, i, &best) == RINGSIDE_OK) {
-      RINGSIDE_CHECK(best.state <= RINGSIDE_STATE_LIVE && best.has <= 3 && best.verified <= 1);
+      RINGSIDE_CHECK(best.state <= RINGSIDE_STATE_LIVE && best.bid_count <= RINGSIDE_LEVELS_MAX &&
+                     best.ask_count <= RINGSIDE_LEVELS_MAX && best.verified <= 1);
     }
     ringside_book book;
     if (ringside_books_read(books, i, ~0U, &book) != RINGSIDE_OK) continue;

@@ -185,17 +185,20 @@ TEST(BookTable, ContentsThatNoWriterLeavesAreCorrupt) {
   BookView view;
   BestView best;
   for (const std::uint64_t word :
-       {status | 0xff, std::uint64_t{26} << 32, std::uint64_t{26} << 48, UINT64_MAX}) {
+       {status | 0x08, status | 0xff, status | 0x02'0000, status | 0x0100'0000,
+        std::uint64_t{26} << 32, std::uint64_t{26} << 48, std::uint64_t{0xffff} << 32,
+        std::uint64_t{0xffff} << 48, UINT64_MAX}) {
     copy.put(book_word::status, word);
     view.state = State::Live;
     view.bid_count = 1;
-    best.status = status;
+    best.state = State::Live;
+    best.bid_count = 1;
     EXPECT_EQ(reader.read(0, view, start, book_levels_max), ReadStatus::Corrupt);
     EXPECT_EQ(reader.read_best(0, best, start), ReadStatus::Corrupt);
     EXPECT_EQ(view.state, State::Syncing) << "what may be torn is not handed out";
     EXPECT_EQ(view.bid_count, 0U);
     EXPECT_FALSE(best.has_bid());
-    EXPECT_NE(best.state(), State::Live);
+    EXPECT_NE(best.state, State::Live);
   }
   copy.put(book_word::status, status);
   copy.put(book_word::epoch, std::uint64_t{2} << 32);  // another entry's words
@@ -218,9 +221,9 @@ TEST(BookTable, TheBestOfAReadIsWhatTheWholeReadSays) {
       writer.update(0, written);
       ASSERT_EQ(reader.read(0, view, start, book_levels_max), ReadStatus::Ok);
       ASSERT_EQ(reader.read_best(0, best, start), ReadStatus::Ok);
-      EXPECT_EQ(best.state(), view.state);
-      EXPECT_EQ(best.cause(), view.cause);
-      EXPECT_EQ(best.verified(), view.verified);
+      EXPECT_EQ(best.state, view.state);
+      EXPECT_EQ(best.cause, view.cause);
+      EXPECT_EQ(best.verified, view.verified);
       EXPECT_EQ(best.epoch, view.epoch);
       EXPECT_EQ(best.receive, view.receive);
       ASSERT_EQ(best.has_bid(), bids > 0);
@@ -230,6 +233,32 @@ TEST(BookTable, TheBestOfAReadIsWhatTheWholeReadSays) {
       }
       if (asks > 0) {
         EXPECT_EQ(best.ask, view.asks[0]);
+      }
+    }
+  }
+}
+
+// Every state, and every count at and beyond its bound, alone and together: what is refused is what
+// the bounds say, no matter how it is tested for.
+TEST(BookTable, ExactlyTheStatusWordsWithinTheirBoundsAreRead) {
+  Segment segment = book_table_in_memory(1);
+  BookTableWriter writer(segment);
+  writer.add(InstrumentId{1});
+  writer.update(0, view_of(25, 25, 100));
+  auto& copy = entry_of(segment, 0).copies[1];
+  BookTableReader reader(segment, rate);
+  BookView view;
+  BestView best;
+  const std::vector<std::uint64_t> counts{0,  1,  9,  24,   25,     26,    31,
+                                          32, 57, 63, 0xff, 0xfff9, 0xffff};
+  for (std::uint64_t state = 0; state < 256; ++state) {
+    for (const auto bids : counts) {
+      for (const auto asks : counts) {
+        copy.put(book_word::status, state | 1 << 16 | bids << 32 | asks << 48);
+        const bool is_good = state <= 7 && bids <= 25 && asks <= 25;
+        const auto wanted = is_good ? ReadStatus::Ok : ReadStatus::Corrupt;
+        ASSERT_EQ(reader.read(0, view, start, 10), wanted) << state << ' ' << bids << ' ' << asks;
+        ASSERT_EQ(reader.read_best(0, best, start), wanted) << state << ' ' << bids << ' ' << asks;
       }
     }
   }

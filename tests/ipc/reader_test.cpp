@@ -110,6 +110,8 @@ TEST_F(Reader, NullPointersAreRefusedEverywhere) {
   EXPECT_EQ(ringside_books_find(nullptr, 0, nullptr), RINGSIDE_BAD_ARGUMENT);
   EXPECT_EQ(ringside_books_best(nullptr, 0, nullptr), RINGSIDE_BAD_ARGUMENT);
   EXPECT_EQ(ringside_books_read(nullptr, 0, 1, nullptr), RINGSIDE_BAD_ARGUMENT);
+  EXPECT_EQ(ringside_books_best_at(nullptr, 0, 0, nullptr), RINGSIDE_BAD_ARGUMENT);
+  EXPECT_EQ(ringside_books_read_at(nullptr, 0, 1, 0, nullptr), RINGSIDE_BAD_ARGUMENT);
   EXPECT_EQ(ringside_events_next(nullptr, nullptr), RINGSIDE_BAD_ARGUMENT);
   EXPECT_EQ(ringside_events_rejoin(nullptr, RINGSIDE_JOIN_KEY), RINGSIDE_BAD_ARGUMENT);
   EXPECT_EQ(ringside_clock_utc(nullptr, 0, nullptr), RINGSIDE_BAD_ARGUMENT);
@@ -184,6 +186,25 @@ TEST_F(Reader, ABookIsReadWithItsStateAndItsLevels) {
   EXPECT_EQ(book.bid_levels().size(), 3U);
   EXPECT_EQ(books.best(0, best), Status::Empty) << "not published yet";
   EXPECT_EQ(books.best(4000, best), Status::Empty);
+}
+
+TEST_F(Reader, ABookIsReadAsOfTheTimeThatTheCallerGives) {
+  make_books();
+  Books books;
+  ASSERT_EQ(books.open(instance_, "w0.0"), Status::Ok);
+  std::uint32_t index = 9;
+  ASSERT_EQ(books.find(InstrumentId{6}, index), Status::Ok);
+  const Ticks now = ipc::now_ticks();
+  table_->beat(now);
+  const Ticks far{now.value + 20'000'000'000};  // seconds, at any rate of ticks
+  Best best{};
+  Book book{};
+  ASSERT_EQ(books.best(index, now, best), Status::Ok);
+  EXPECT_EQ(best.bid.price, 1000);
+  ASSERT_EQ(books.read(index, now, book, 2), Status::Ok);
+  EXPECT_EQ(book.bids[0].price, 1000);
+  EXPECT_EQ(books.best(index, far, best), Status::WriterStale);
+  EXPECT_EQ(books.read(index, far, book), Status::WriterStale);
 }
 
 TEST_F(Reader, RecordsComeInOrderAndLevelsWithThem) {
@@ -333,23 +354,29 @@ TEST(ReaderAbi, SizesAndPlacesOfEveryPublicStructAreAsPromised) {
   EXPECT_EQ(offsetof(ringside_instrument, venue), 16U);
   EXPECT_EQ(offsetof(ringside_instrument, symbol), 40U);
   EXPECT_EQ(offsetof(ringside_instrument, worker), 104U);
-  EXPECT_EQ(sizeof(ringside_best), 56U);
-  EXPECT_EQ(offsetof(ringside_best, epoch), 4U);
-  EXPECT_EQ(offsetof(ringside_best, state), 8U);
-  EXPECT_EQ(offsetof(ringside_best, cause), 9U);
-  EXPECT_EQ(offsetof(ringside_best, verified), 10U);
-  EXPECT_EQ(offsetof(ringside_best, has), 11U);
-  EXPECT_EQ(offsetof(ringside_best, receive_ticks), 16U);
-  EXPECT_EQ(offsetof(ringside_best, bid), 24U);
-  EXPECT_EQ(offsetof(ringside_best, ask), 40U);
+  EXPECT_EQ(sizeof(ringside_best), 64U);
+  EXPECT_EQ(alignof(ringside_best), 16U);
+  EXPECT_EQ(offsetof(ringside_best, state), 0U);
+  EXPECT_EQ(offsetof(ringside_best, cause), 1U);
+  EXPECT_EQ(offsetof(ringside_best, verified), 2U);
+  EXPECT_EQ(offsetof(ringside_best, bid_count), 4U);
+  EXPECT_EQ(offsetof(ringside_best, ask_count), 6U);
+  EXPECT_EQ(offsetof(ringside_best, receive_ticks), 8U);
+  EXPECT_EQ(offsetof(ringside_best, bid), 16U);
+  EXPECT_EQ(offsetof(ringside_best, ask), 32U);
+  EXPECT_EQ(offsetof(ringside_best, epoch), 48U);
+  EXPECT_EQ(offsetof(ringside_best, instrument), 52U);
   EXPECT_EQ(sizeof(ringside_book), 864U);
-  EXPECT_EQ(offsetof(ringside_book, state), 8U);
-  EXPECT_EQ(offsetof(ringside_book, bid_count), 12U);
-  EXPECT_EQ(offsetof(ringside_book, ask_count), 16U);
-  EXPECT_EQ(offsetof(ringside_book, terms), 24U);
-  EXPECT_EQ(offsetof(ringside_book, receive_ticks), 32U);
-  EXPECT_EQ(offsetof(ringside_book, publish_ticks), 40U);
-  EXPECT_EQ(offsetof(ringside_book, exchange_utc_ns), 48U);
+  EXPECT_EQ(alignof(ringside_book), 16U);
+  EXPECT_EQ(offsetof(ringside_book, state), 0U);
+  EXPECT_EQ(offsetof(ringside_book, bid_count), 4U);
+  EXPECT_EQ(offsetof(ringside_book, ask_count), 8U);
+  EXPECT_EQ(offsetof(ringside_book, receive_ticks), 16U);
+  EXPECT_EQ(offsetof(ringside_book, epoch), 24U);
+  EXPECT_EQ(offsetof(ringside_book, instrument), 28U);
+  EXPECT_EQ(offsetof(ringside_book, publish_ticks), 32U);
+  EXPECT_EQ(offsetof(ringside_book, exchange_utc_ns), 40U);
+  EXPECT_EQ(offsetof(ringside_book, terms), 48U);
   EXPECT_EQ(offsetof(ringside_book, updates), 56U);
   EXPECT_EQ(offsetof(ringside_book, bids), 64U);
   EXPECT_EQ(offsetof(ringside_book, asks), 464U);

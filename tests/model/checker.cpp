@@ -103,6 +103,12 @@ std::optional<std::uint64_t> Checker::last_seen(const void* address) const {
   return locations_[found->second].seen[current_];
 }
 
+std::optional<std::uint64_t> Checker::seen_of(std::string_view word) const {
+  const auto found = std::find_if(locations_.begin(), locations_.end(),
+                                  [&](const Location& location) { return location.word == word; });
+  return found == locations_.end() ? std::nullopt : found->seen[current_];
+}
+
 std::uint64_t Checker::random(std::uint64_t below) { return next_random(random_state_) % below; }
 
 std::optional<unsigned> Checker::choose_other() {
@@ -184,6 +190,9 @@ std::uint64_t Checker::load(const void* address, std::uint64_t in_memory, std::m
   thread.last_word = location.word;
   auto& seen = location.seen[current_];
   if (mutation != nullptr && mutation->change == Change::Repeated && seen) return *seen;
+  if (mutation != nullptr && mutation->change == Change::Implied) {
+    if (const auto other = seen_of(mutation->of)) return mutation->amount * *other;
+  }
   order = weakened(order, Access::Load, mutation);
 
   const bool seq_cst = order == std::memory_order_seq_cst;

@@ -48,6 +48,8 @@ enum class Change : std::uint8_t {
   Dropped,         // a store that is not made
   Repeated,        // a load that answers what its thread saw there last: a check left out
   Forward,         // a load that answers `amount` more: a bound left out
+  Implied,         // a load that answers `amount` times what its thread saw last of the word `of`:
+                   // a check that always passes
 };
 
 // Which access: by the name that the scenario gave its word, what it does, and the order that
@@ -61,6 +63,7 @@ struct Mutation {
   bool (*of_value)(std::uint64_t) = nullptr;  // only stores of such values
   std::string_view after = {};                // only right after this thread's access to that word
   std::string_view not_after = {};            // only otherwise
+  std::string_view of = {};                   // Change::Implied
 };
 
 struct Violation {
@@ -140,6 +143,7 @@ class Checker {
   void switch_away();
   [[nodiscard]] std::optional<unsigned> choose_other();
   std::uint32_t location_of(const void* address, std::uint64_t in_memory);
+  [[nodiscard]] std::optional<std::uint64_t> seen_of(std::string_view word) const;
   [[nodiscard]] const Mutation* mutation_of(const Location& location, Access access,
                                             std::memory_order order, std::uint64_t value) const;
   static std::uint32_t seen_by(const View& view, std::uint32_t location);

@@ -68,7 +68,10 @@ static int look_at(struct watched* it, int* stale) {
     printf("# %s: %s\n", it->instrument.symbol, ringside_status_name(status));
     *stale = 1;
   }
-  if (status != RINGSIDE_OK || best.state != RINGSIDE_STATE_LIVE || best.has != 3) return 0;
+  if (status != RINGSIDE_OK || best.state != RINGSIDE_STATE_LIVE || best.bid_count == 0 ||
+      best.ask_count == 0) {
+    return 0;
+  }
   if (memcmp(&best.bid, &it->shown.bid, sizeof best.bid) == 0 &&
       memcmp(&best.ask, &it->shown.ask, sizeof best.ask) == 0) {
     return 0;

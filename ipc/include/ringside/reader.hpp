@@ -77,8 +77,8 @@ struct Book : ringside_book {
 struct Best : ringside_best {
   [[nodiscard]] InstrumentId id() const noexcept { return InstrumentId{instrument}; }
   [[nodiscard]] bool live() const noexcept { return state == RINGSIDE_STATE_LIVE; }
-  [[nodiscard]] bool has_bid() const noexcept { return (has & 1U) != 0; }
-  [[nodiscard]] bool has_ask() const noexcept { return (has & 2U) != 0; }
+  [[nodiscard]] bool has_bid() const noexcept { return bid_count != 0; }
+  [[nodiscard]] bool has_ask() const noexcept { return ask_count != 0; }
 };
 
 // A record of the events; its levels until the next call of its Events.
@@ -172,6 +172,15 @@ class Books {
   [[nodiscard]] Status read(std::uint32_t index, Book& out,
                             std::uint32_t levels = RINGSIDE_LEVELS_MAX) noexcept {
     return static_cast<Status>(ringside_books_read(handle_.get(), index, levels, &out));
+  }
+  // For whoever looks at many books and has asked ringside_now_ticks().
+  [[nodiscard]] Status best(std::uint32_t index, Ticks now, Best& out) noexcept {
+    return static_cast<Status>(ringside_books_best_at(handle_.get(), index, now.value, &out));
+  }
+  [[nodiscard]] Status read(std::uint32_t index, Ticks now, Book& out,
+                            std::uint32_t levels = RINGSIDE_LEVELS_MAX) noexcept {
+    return static_cast<Status>(
+        ringside_books_read_at(handle_.get(), index, levels, now.value, &out));
   }
 
  private:

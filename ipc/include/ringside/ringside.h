@@ -165,22 +165,25 @@ RINGSIDE_API ringside_status ringside_catalogue_find(const ringside_catalogue* c
 
 /* --- The books: the newest value of each instrument --- */
 
-typedef struct ringside_best {
-  uint32_t instrument;
-  uint32_t epoch; /* grows with every new snapshot */
-  uint8_t state;  /* ringside_state */
+/* Aligned: a read stores 16 bytes at a time. One that is not is slower, no more. */
+#define RINGSIDE_ALIGNED __attribute__((aligned(16)))
+
+typedef struct RINGSIDE_ALIGNED ringside_best {
+  uint8_t state; /* ringside_state */
   uint8_t cause;
   uint8_t verified; /* 1: the venue's checksum was good for this very book */
-  uint8_t has;      /* bit 0: there is a bid, bit 1: an ask */
-  uint32_t reserved;
+  uint8_t reserved_0;
+  uint16_t bid_count; /* levels of the book; 0: there is no bid */
+  uint16_t ask_count;
   uint64_t receive_ticks; /* of the frame that changed the book last */
   ringside_level bid;
   ringside_level ask;
+  uint32_t epoch; /* grows with every new snapshot */
+  uint32_t instrument;
+  uint64_t reserved_1;
 } ringside_best;
 
-typedef struct ringside_book {
-  uint32_t instrument;
-  uint32_t epoch;
+typedef struct RINGSIDE_ALIGNED ringside_book {
   uint8_t state;
   uint8_t cause;
   uint8_t verified;
@@ -188,10 +191,12 @@ typedef struct ringside_book {
   uint32_t bid_count;
   uint32_t ask_count;
   uint32_t reserved_1;
-  ringside_terms terms; /* exponents of this epoch */
   uint64_t receive_ticks;
+  uint32_t epoch;
+  uint32_t instrument;
   uint64_t publish_ticks;
   int64_t exchange_utc_ns;                  /* 0: the venue did not say */
+  ringside_terms terms;                     /* exponents of this epoch */
   uint64_t updates;                         /* since the worker began */
   ringside_level bids[RINGSIDE_LEVELS_MAX]; /* best first; below bid_count */
   ringside_level asks[RINGSIDE_LEVELS_MAX];
@@ -213,6 +218,14 @@ RINGSIDE_API ringside_status ringside_books_best(ringside_books* books, uint32_t
 RINGSIDE_API ringside_status ringside_books_read(ringside_books* books, uint32_t index,
                                                  uint32_t levels,
                                                  ringside_book* out) RINGSIDE_NOEXCEPT;
+/* The same for whoever looks at many books and has asked for the time: `now_ticks` is what
+ * ringside_now_ticks() said. As much as that is old, a dead writer is noticed later. */
+RINGSIDE_API ringside_status ringside_books_best_at(ringside_books* books, uint32_t index,
+                                                    uint64_t now_ticks,
+                                                    ringside_best* out) RINGSIDE_NOEXCEPT;
+RINGSIDE_API ringside_status ringside_books_read_at(ringside_books* books, uint32_t index,
+                                                    uint32_t levels, uint64_t now_ticks,
+                                                    ringside_book* out) RINGSIDE_NOEXCEPT;
 
 /* --- The events: every record of a worker thread, in order --- */
 
