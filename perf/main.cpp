@@ -41,6 +41,7 @@ constexpr std::array suites{
     Suite{"ipc", run_ipc},
     Suite{"net", run_net},
     Suite{"pipeline", ringside::perf::scenario_pipeline},
+    Suite{"jobs", ringside::perf::bench_jobs},
 };
 
 int usage(std::string_view problem) {
@@ -73,9 +74,10 @@ int main(int argc, char** argv) {
     }
   }
   if (chosen.empty()) return usage("no suite named");
-  // Pipeline first: a pinned process would pin its children, too.
-  std::stable_sort(chosen.begin(), chosen.end(), [](const Suite* left, const Suite* right) {
-    return left->name == "pipeline" && right->name != "pipeline";
+  // Those with processes or threads of their own first: a pinned process would pin these, too.
+  const auto pins = [](const Suite* suite) { return suite->name == "ipc" || suite->name == "net"; };
+  std::stable_sort(chosen.begin(), chosen.end(), [&](const Suite* left, const Suite* right) {
+    return !pins(left) && pins(right);
   });
   Report report;
   try {

@@ -17,4 +17,7 @@ void bench_net_loop(Report& report, Scale scale);
 // Suite pipeline.
 void scenario_pipeline(Report& report, Scale scale);
 
+// Suite jobs.
+void bench_jobs(Report& report, Scale scale);
+
 }  // namespace ringside::perf

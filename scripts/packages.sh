@@ -5,7 +5,7 @@ ringside_packages=(
   libboost-dev liburing-dev libsimdjson-dev libnuma-dev libssl-dev zlib1g-dev libzstd-dev
   libtomlplusplus-dev libcli11-dev libfmt-dev
 )
-ringside_test_packages=(libgtest-dev libbenchmark-dev nlohmann-json3-dev libreaderwriterqueue-dev)
+ringside_test_packages=(libgtest-dev libbenchmark-dev nlohmann-json3-dev libreaderwriterqueue-dev libtbb-dev)
 # Foreign servers that the client is tried with; their tests are skipped where they are missing.
 # Not for everybody's machine: Debian starts nginx when it installs it.
 ringside_peer_packages=(python3-websockets nginx-light nodejs node-ws)

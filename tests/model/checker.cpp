@@ -8,16 +8,19 @@ namespace ringside::model {
 namespace {
 
 bool acquires(std::memory_order order) {
-  return order == std::memory_order_acquire || order == std::memory_order_seq_cst;
+  return order == std::memory_order_acquire || order == std::memory_order_acq_rel ||
+         order == std::memory_order_seq_cst;
 }
 bool releases(std::memory_order order) {
-  return order == std::memory_order_release || order == std::memory_order_seq_cst;
+  return order == std::memory_order_release || order == std::memory_order_acq_rel ||
+         order == std::memory_order_seq_cst;
 }
 
 std::memory_order weakened(std::memory_order order, Access access, const Mutation* mutation) {
   if (mutation == nullptr) return order;
   if (mutation->change == Change::Relaxed) return std::memory_order_relaxed;
   if (mutation->change != Change::AcquireRelease) return order;
+  if (access == Access::Update) return std::memory_order_acq_rel;
   return access == Access::Load ? std::memory_order_acquire : std::memory_order_release;
 }
 
@@ -115,7 +118,8 @@ std::optional<unsigned> Checker::choose_other() {
   std::array<unsigned, threads_max> others{};
   unsigned count = 0;
   for (unsigned i = 0; i < fibers_.size(); ++i) {
-    if (i != current_ && !fibers_[i]->done) others[count++] = i;
+    const Fiber& fiber = *fibers_[i];
+    if (i != current_ && !fiber.done && fiber.sleeps_on == nullptr) others[count++] = i;
   }
   if (count == 0) return std::nullopt;
   return others[random(count)];
@@ -125,7 +129,9 @@ void Checker::switch_away() {
   const auto next = choose_other();
   Fiber& from = self();
   if (!next) {
-    if (from.done) swapcontext(&from.context, &main_);
+    if (!from.done && from.sleeps_on == nullptr) return;
+    for (const auto& fiber : fibers_) forbid(!fiber->done, "all that are left sleep");
+    swapcontext(&from.context, &main_);
     return;
   }
   current_ = *next;
@@ -135,7 +141,10 @@ void Checker::switch_away() {
 void Checker::pause() { switch_away(); }
 
 void Checker::step() {
-  forbid(++steps_ > steps_max, "no end within steps_max");
+  if (++steps_ > steps_max) {
+    forbid(true, "no end within steps_max");
+    swapcontext(&self().context, &main_);  // never to come back
+  }
   if (random(run_length_) == 0) switch_away();
 }
 
@@ -220,7 +229,13 @@ std::uint64_t Checker::store(const void* address, std::uint64_t in_memory, std::
   Fiber& thread = self();
   const auto at = location_of(address, in_memory);
   Location& location = locations_[at];
-  forbid(location.writer.value_or(current_) != current_, "two threads write one word");
+  if (in_turns_) {
+    forbid(location.writer.value_or(current_) != current_ &&
+               seen_by(thread.view, at) + 1 != location.stores.size(),
+           "two threads write one word in no order");
+  } else {
+    forbid(location.writer.value_or(current_) != current_, "two threads write one word");
+  }
   location.writer = current_;
   const Mutation* mutation = mutation_of(location, Access::Store, order, value);
   thread.last_word = location.word;
@@ -237,6 +252,68 @@ std::uint64_t Checker::store(const void* address, std::uint64_t in_memory, std::
   location.seen[current_] = value;
   ++thread.clock[current_];
   return value;
+}
+
+void Checker::load_newest(const void* address, std::uint64_t in_memory, std::memory_order order) {
+  step();
+  Fiber& thread = self();
+  const auto at = location_of(address, in_memory);
+  Location& location = locations_[at];
+  const Mutation* mutation = mutation_of(location, Access::Update, order, in_memory);
+  thread.last_word = location.word;
+  order = weakened(order, Access::Update, mutation);
+  const Store& store = location.stores.back();
+  if (thread.view.size() <= at) thread.view.resize(at + 1, 0);
+  thread.view[at] = static_cast<std::uint32_t>(location.stores.size() - 1);
+  if (acquires(order) && store.releases) {
+    join(thread.view, store.view);
+    join(thread.clock, store.clock);
+  }
+  location.seen[current_] = store.value;
+}
+
+std::uint64_t Checker::update(const void* address, std::uint64_t in_memory, std::uint64_t value,
+                              std::memory_order order) {
+  Fiber& thread = self();
+  const auto at = location_of(address, in_memory);
+  Location& location = locations_[at];
+  location.writer = current_;
+  const Mutation* mutation = mutation_of(location, Access::Update, order, in_memory);
+  if (mutation != nullptr && mutation->change == Change::Dropped) return in_memory;
+  const bool seq_cst = order == std::memory_order_seq_cst;
+  order = weakened(order, Access::Update, mutation);
+
+  const auto index = static_cast<std::uint32_t>(location.stores.size());
+  thread.view[at] = index;
+  Store made{value, {}, {}, false};
+  if (releases(order)) made = Store{value, thread.clock, thread.view, true};
+  if (const Store& before = location.stores.back(); before.releases) {
+    join(made.view, before.view);
+    join(made.clock, before.clock);
+    made.releases = true;
+  }
+  location.stores.push_back(std::move(made));
+  if (seq_cst && order == std::memory_order_seq_cst) location.last_seq_cst = index;
+  location.seen[current_] = value;
+  ++thread.clock[current_];
+  return value;
+}
+
+void Checker::wait_on(const void* address, const std::function<bool()>& still_expected) {
+  step();
+  if (!still_expected()) return;  // as the kernel looks: no step in between
+  self().sleeps_on = address;
+  switch_away();
+}
+
+void Checker::wake(const void* address, std::uint32_t count) {
+  step();
+  for (auto& fiber : fibers_) {
+    if (count == 0) return;
+    if (fiber->sleeps_on != address) continue;
+    fiber->sleeps_on = nullptr;
+    --count;
+  }
 }
 
 void Checker::plain(const void* address, std::size_t bytes, Access access) {

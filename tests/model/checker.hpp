@@ -9,10 +9,13 @@
 //   acquire    of a release store: takes its view and clock over
 //   seq_cst    as release and acquire, and a load sees no store older than the last seq_cst one
 //   plain      an access that is not ordered behind a conflicting one is a data race
-// Each location has one writing thread, as all of ours have (checked), so that a store is always
-// the newest. What is not modelled: a load that sees a store which is executed after it. No
-// processor that we run on does that to the patterns here, and no order could be weakened to cause
-// it alone.
+// Each location has one writing thread (checked), or, where a scenario says so, several that take
+// turns: a store must then follow one that its thread has seen to be the newest (checked, too), so
+// that a store is always the newest. A read-modify-write sees the newest store and carries on its
+// release sequence. A sleeping thread (futex) runs on when it is woken; if all that are left sleep,
+// a wake-up was lost, and that is a violation. What is not modelled: a load that sees a store which
+// is executed after it. No processor that we run on does that to the patterns here, and no order
+// could be weakened to cause it alone.
 //
 // A Mutation changes one access: it weakens its order, drops it, or removes the check that a
 // second look is. A scenario that still holds under one proves nothing about that order.
@@ -41,7 +44,7 @@ inline constexpr unsigned threads_max = 4;
 inline constexpr unsigned steps_max = 50'000;
 inline constexpr std::size_t stack_bytes = 512 * 1024;
 
-enum class Access : std::uint8_t { Load, Store };
+enum class Access : std::uint8_t { Load, Store, Update };  // Update: read-modify-write
 enum class Change : std::uint8_t {
   Relaxed,         // instead of acquire or release
   AcquireRelease,  // instead of seq_cst
@@ -86,6 +89,8 @@ class Checker {
   // A name for the words in [address, address + bytes), for mutations.
   void name(const void* address, std::size_t bytes, std::string_view word);
   void thread(std::function<void()> body);
+  // Words that several threads write, each after it has seen what is there.
+  void allow_writing_in_turns() { in_turns_ = true; }
   // Runs all threads to their ends.
   void run();
   void forbid(bool condition, std::string_view what);
@@ -103,6 +108,14 @@ class Checker {
   std::uint64_t store(const void* address, std::uint64_t in_memory, std::uint64_t value,
                       std::memory_order order);
   void plain(const void* address, std::size_t bytes, Access access);
+  // What a read-modify-write sees: the newest store, which is what the memory holds. Followed at
+  // once by update() if it changes anything; `order` is of the whole.
+  void load_newest(const void* address, std::uint64_t in_memory, std::memory_order order);
+  std::uint64_t update(const void* address, std::uint64_t in_memory, std::uint64_t value,
+                       std::memory_order order);
+  // Until woken, unless the memory no longer holds `expected`.
+  void wait_on(const void* address, const std::function<bool()>& still_expected);
+  void wake(const void* address, std::uint32_t count);
 
  private:
   struct Store {
@@ -131,6 +144,7 @@ class Checker {
     View view;
     std::string_view last_word;  // that it accessed
     bool done = false;
+    const void* sleeps_on = nullptr;
   };
   struct Named {
     const std::byte* begin;
@@ -162,6 +176,7 @@ class Checker {
   ucontext_t main_{};
   unsigned current_ = 0;
   unsigned steps_ = 0;
+  bool in_turns_ = false;
   unsigned run_length_ = 1;  // steps between two switches, on average
   std::string violation_;
 };
