@@ -219,8 +219,9 @@ void TardisExport::take(const SourceEvent& event) {
   auto& book = books_[event.instrument];
   const std::int64_t day = event.received_ns / day_ns;
   const bool day_begins = std::exchange(book.day, day) != day;
+  const bool same_units = std::exchange(book.terms, event.terms) == event.terms;
   // A snapshot right behind another one would read as its continuation.
-  const bool whole = day_begins || (event.new_book && !book.in_snapshot);
+  const bool whole = day_begins || (event.new_book && !(book.in_snapshot && same_units));
   const auto changes = book.changes.take(*event.book, whole);
   if (changes.empty()) return;
   book.in_snapshot = whole;

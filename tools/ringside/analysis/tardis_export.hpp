@@ -63,6 +63,7 @@ class TardisExport {
   };
   struct Book {
     BookChanges changes;
+    InstrumentTerms terms;
     std::int64_t day = 0;      // of its newest message
     bool in_snapshot = false;  // its newest rows were a snapshot's
   };
