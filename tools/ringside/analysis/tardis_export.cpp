@@ -1,16 +1,11 @@
 #include "tools/ringside/analysis/tardis_export.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <set>
 #include <utility>
 
@@ -95,35 +90,6 @@ std::string compressed(std::string_view text) {
   return bytes;
 }
 
-[[noreturn]] void cannot_write(const std::filesystem::path& path) {
-  throw CommandError(fmt::format("cannot write '{}': {}", path.string(), std::strerror(errno)));
-}
-
-void append_to(const std::filesystem::path& path, std::string_view bytes, bool first) {
-  const int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | (first ? O_TRUNC : 0);
-  const int file = ::open(path.c_str(), flags, 0640);
-  if (file < 0) cannot_write(path);
-  while (!bytes.empty()) {
-    const auto count = ::write(file, bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) {
-      ::close(file);
-      cannot_write(path);
-    }
-    bytes.remove_prefix(static_cast<std::size_t>(count));
-  }
-  if (::close(file) != 0) cannot_write(path);
-}
-
-void make_folders(const std::filesystem::path& folder) {
-  if (folder.empty() || ::mkdir(folder.c_str(), 0750) == 0 || errno == EEXIST) return;
-  if (errno != ENOENT || !folder.has_parent_path()) cannot_write(folder);
-  make_folders(folder.parent_path());
-  if (::mkdir(folder.c_str(), 0750) != 0 && errno != EEXIST) cannot_write(folder);
-}
-
-std::filesystem::path partial(std::filesystem::path path) { return path += ".part"; }
-
 std::string_view side_name(Side side) {
   switch (side) {
     case Side::Bid:
@@ -174,36 +140,26 @@ TardisExport::TardisExport(std::filesystem::path folder, const EventSource& sour
   }
 }
 
-TardisExport::~TardisExport() {
-  if (finished_) return;
-  for (const auto& [key, file] : files_) {
-    std::error_code ignored;
-    if (file.begun) std::filesystem::remove(partial(file.path), ignored);
-  }
-}
-
 std::string& TardisExport::rows(TardisType type, const SourceEvent& event) {
   const std::int64_t day = event.received_ns / day_ns;
-  auto& file = files_[{type, day, event.instrument}];
-  if (file.path.empty()) {
+  const Key key{type, day, event.instrument};
+  const auto found = files_.find(key);
+  if (found == files_.end()) {
     const std::chrono::year_month_day date{std::chrono::sys_days{std::chrono::days{day}}};
-    file.path = folder_ / exchange_ / name_of(type) /
+    auto path = folder_ / exchange_ / name_of(type) /
                 fmt::format("{:04}", static_cast<int>(date.year())) /
                 fmt::format("{:02}", static_cast<unsigned>(date.month())) /
                 fmt::format("{:02}", static_cast<unsigned>(date.day())) /
                 (names_[event.instrument] + ".csv.gz");
-    file.rows = header(type);
-  } else if (file.rows.size() >= tardis_chunk_bytes) {
-    flush(file);
+    return files_.emplace(key, File{OutputFile(std::move(path)), header(type)}).first->second.rows;
   }
+  auto& file = found->second;
+  if (file.rows.size() >= tardis_chunk_bytes) flush(file);
   return file.rows;
 }
 
 void TardisExport::flush(File& file) {
-  if (!file.begun) make_folders(file.path.parent_path());
-  const bool first = !file.begun;
-  file.begun = true;
-  append_to(partial(file.path), compressed(file.rows), first);
+  file.output.append(compressed(file.rows));
   file.rows.clear();
 }
 
@@ -286,11 +242,10 @@ TardisExport::Written TardisExport::finish() {
   for (auto& [key, file] : files_) {
     if (!file.rows.empty()) flush(file);
   }
-  for (const auto& [key, file] : files_) {
-    if (::rename(partial(file.path).c_str(), file.path.c_str()) != 0) cannot_write(file.path);
-    written.files.push_back(file.path);
+  for (auto& [key, file] : files_) {
+    file.output.finish();
+    written.files.push_back(file.output.path());
   }
-  finished_ = true;
   return written;
 }
 

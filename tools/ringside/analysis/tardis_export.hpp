@@ -28,6 +28,7 @@
 
 #include "tools/ringside/analysis/book_changes.hpp"
 #include "tools/ringside/analysis/event_source.hpp"
+#include "tools/ringside/analysis/output_file.hpp"
 
 namespace ringside::tools {
 
@@ -46,10 +47,6 @@ class TardisExport {
 
   TardisExport(std::filesystem::path folder, const EventSource& source,
                std::vector<TardisType> types);
-  // Removes what has not got its name.
-  ~TardisExport();
-  TardisExport(const TardisExport&) = delete;
-  TardisExport& operator=(const TardisExport&) = delete;
 
   void take(const SourceEvent& event);
   // All rows are written and the files have their names.
@@ -57,9 +54,8 @@ class TardisExport {
 
  private:
   struct File {
-    std::filesystem::path path;
+    OutputFile output;
     std::string rows;  // not written yet
-    bool begun = false;
   };
   struct Book {
     BookChanges changes;
@@ -89,7 +85,6 @@ class TardisExport {
   std::vector<Book> books_;         // by instrument
   std::map<Key, File> files_;
   std::uint64_t rows_ = 0;
-  bool finished_ = false;
 };
 
 }  // namespace ringside::tools
