@@ -38,9 +38,10 @@ struct VenueConfig {
   std::string rest;       // http:// or https:// URL; empty: none
   std::string tls_ca;     // PEM file; empty: the system's
   bool insecure_for_tests = false;
-  std::string collector;     // process name
-  std::uint32_t thread = 0;  // index of its thread
-  std::string worker;        // worker thread name; empty: ordinal mod threads
+  bool openssl_records = false;  // tls_records = "openssl"
+  std::string collector;         // process name
+  std::uint32_t thread = 0;      // index of its thread
+  std::string worker;            // worker thread name; empty: ordinal mod threads
   std::vector<std::string> instruments;
   Channels channels;
   std::uint32_t depth = 0;  // levels a side; 0: the venue's default

@@ -166,7 +166,10 @@ BasicVenueSession<Net>::BasicVenueSession(typename Net::Loop& loop, Options opti
       connects_(limits_of(options.venue).connects) {
   if (venue_.websocket.starts_with("wss://") || venue_.rest.starts_with("https://")) {
     tls_ = std::make_unique<net::TlsContext>(
-        net::TlsContext::client({venue_.tls_ca, venue_.insecure_for_tests}));
+        net::TlsContext::client({.ca_file = venue_.tls_ca,
+                                 .insecure_for_tests = venue_.insecure_for_tests,
+                                 .records = venue_.openssl_records ? net::TlsRecordReader::OpenSsl
+                                                                   : net::TlsRecordReader::Own}));
   }
   if (!venue_.rest.empty()) {
     net::HttpClientOptions rest;

@@ -230,6 +230,7 @@ void Stream::opened() noexcept {
   if (tls_ != nullptr) {
     ++counters_.tls_handshakes;
     if (tls_session_.resumed()) ++counters_.tls_resumed;
+    if (tls_session_.own_records()) ++counters_.tls_own_records;
   }
   enter(StreamState::Open);
   callbacks_.on_open(callbacks_.context);

@@ -86,8 +86,9 @@ struct StreamCounters {
   std::uint64_t received_bytes = 0;                         // on the wire
   std::uint64_t sent_bytes = 0;
   std::uint64_t tls_handshakes = 0;
-  std::uint64_t tls_resumed = 0;    // of them, those that went on from the connection before
-  std::uint64_t forced_closes = 0;  // the peer did not finish within close_ns_max
+  std::uint64_t tls_resumed = 0;      // of them, those that went on from the connection before
+  std::uint64_t tls_own_records = 0;  // of them, those whose records TlsRecords reads
+  std::uint64_t forced_closes = 0;    // the peer did not finish within close_ns_max
 };
 
 class Stream {

@@ -2,14 +2,18 @@
 
 #include <arpa/inet.h>
 #include <openssl/bio.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <cstring>
+#include <new>
 #include <system_error>
+#include <utility>
 
 namespace ringside::net {
 
@@ -67,6 +71,27 @@ int select_alpn(SSL*, const unsigned char** out, unsigned char* out_bytes, const
 int keep_ticket(SSL* ssl, SSL_SESSION* ticket) {
   static_cast<TlsSession*>(SSL_get_app_data(ssl))->keep_ticket(ticket);
   return 1;
+}
+
+void note_secret(const SSL* ssl, const char* line) {
+  auto* const session = static_cast<TlsSession*>(SSL_get_app_data(ssl));
+  if (session != nullptr) session->note_secret(line);
+}
+
+void note_message(int written, int, int content_type, const void* bytes, std::size_t count, SSL*,
+                  void* session) {
+  if (written != 0 || content_type != SSL3_RT_HANDSHAKE || count == 0) return;
+  static_cast<TlsSession*>(session)->note_handshake_message(*static_cast<const std::byte*>(bytes));
+}
+
+TlsRecordReader with_environment(TlsRecordReader asked) {
+  const char* const value = std::getenv("RINGSIDE_NET_TLS_RECORDS");
+  if (value == nullptr || *value == 0) return asked;
+  const std::string_view text = value;
+  if (text == "own") return TlsRecordReader::Own;
+  if (text == "openssl") return TlsRecordReader::OpenSsl;
+  refuse("RINGSIDE_NET_TLS_RECORDS=" + std::string(text) +
+         ": accepted is own or openssl, or nothing");
 }
 
 bool is_numeric(const std::string& host) {
@@ -147,6 +172,8 @@ TlsContext TlsContext::client(const TlsClientOptions& options) {
   // Kept by their sessions, not by OpenSSL: one a connection, for the same host only.
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
   SSL_CTX_sess_set_new_cb(context, keep_ticket);
+  made.records_ = with_environment(options.records);
+  if (made.records_ == TlsRecordReader::Own) SSL_CTX_set_keylog_callback(context, note_secret);
   if (options.insecure_for_tests) {
     SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nullptr);
     return made;
@@ -179,13 +206,16 @@ TlsContext TlsContext::server(const TlsServerOptions& options) {
 }
 
 TlsSession::TlsSession() = default;
-TlsSession::~TlsSession() = default;
+TlsSession::~TlsSession() { forget_secret(); }
 
 TlsStatus TlsSession::begin(const TlsContext& context, const std::string& host,
                             SendQueue& output) noexcept {
   detail_bytes_ = 0;
   input_ = {};
   output_ = &output;
+  records_.reset();
+  forget_secret();
+  wants_own_records_ = context.records() == TlsRecordReader::Own;
   ssl_.reset(SSL_new(context.native()));
   BIO* bio = BIO_new(context.bio_method());
   if (ssl_ == nullptr || bio == nullptr) {
@@ -224,15 +254,90 @@ void TlsSession::keep_ticket(SSL_SESSION* ticket) noexcept { ticket_.reset(ticke
 
 void TlsSession::end() noexcept {
   ssl_.reset();
+  records_.reset();
+  forget_secret();
   input_ = {};
 }
 
 TlsStatus TlsSession::handshake() noexcept {
   const int result = SSL_do_handshake(ssl_.get());
-  return result == 1 ? TlsStatus::Ok : status_of(result);
+  if (result != 1) return status_of(result);
+  if (wants_own_records_) take_over_records();
+  return TlsStatus::Ok;
+}
+
+// "SERVER_TRAFFIC_SECRET_0", the client's random, the secret, in hexadecimal digits.
+void TlsSession::note_secret(std::string_view line) noexcept {
+  if (!line.starts_with("SERVER_TRAFFIC_SECRET_0 ")) return;
+  const std::string_view digits = line.substr(line.rfind(' ') + 1);
+  if (digits.size() % 2 != 0 || digits.size() / 2 > secret_.size()) return;
+  const auto value = [](char c) { return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10; };
+  for (std::size_t i = 0; i < digits.size() / 2; ++i) {
+    secret_[i] = static_cast<std::byte>(value(digits[2 * i]) << 4 | value(digits[2 * i + 1]));
+  }
+  secret_bytes_ = digits.size() / 2;
+}
+
+void TlsSession::note_handshake_message(std::byte type) noexcept {
+  if (type == std::byte{SSL3_MT_KEY_UPDATE}) keys_updated_ = true;
+}
+
+void TlsSession::forget_secret() noexcept {
+  OPENSSL_cleanse(secret_.data(), secret_.size());
+  secret_bytes_ = 0;
+}
+
+// A client has read nothing yet under the keys of the application when its handshake is over: the
+// first record is OpenSSL's next and ours. Where anything is not as expected, OpenSSL goes on.
+void TlsSession::take_over_records() noexcept {
+  wants_own_records_ = false;
+  if (SSL_version(ssl_.get()) == TLS1_3_VERSION && SSL_has_pending(ssl_.get()) == 0) {
+    const auto suite = SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(ssl_.get()));
+    records_.reset(new (std::nothrow) TlsRecords);
+    if (records_ != nullptr && !records_->start(suite, std::span(secret_).first(secret_bytes_))) {
+      records_.reset();
+    }
+  }
+  forget_secret();
+}
+
+TlsRead TlsSession::read_own(std::span<std::byte> out) noexcept {
+  std::size_t total = 0;
+  while (total < out.size()) {
+    const TlsRecords::Step step = records_->step(input_, out.subspan(total));
+    total += step.bytes;
+    if (step.kind == TlsRecords::StepKind::NeedsInput) return {TlsStatus::WantInput, total};
+    if (step.kind == TlsRecords::StepKind::Content) continue;
+    const TlsStatus status = show_openssl(step);
+    if (status == TlsStatus::Ok) continue;
+    records_.reset();  // from here on OpenSSL repeats what it has said
+    return {status, total};
+  }
+  return {TlsStatus::Ok, total};
+}
+
+// Tickets, KeyUpdate, alerts and whatever is wrong: OpenSSL's to take, to answer and to name.
+TlsStatus TlsSession::show_openssl(const TlsRecords::Step& step) noexcept {
+  const auto rest = std::exchange(input_, step.record);
+  keys_updated_ = false;
+  SSL_set_msg_callback(ssl_.get(), note_message);
+  SSL_set_msg_callback_arg(ssl_.get(), this);
+  std::byte none{};
+  std::size_t count = 0;
+  const int result = SSL_read_ex(ssl_.get(), &none, sizeof(none), &count);
+  SSL_set_msg_callback(ssl_.get(), nullptr);
+  input_ = rest;
+  const TlsStatus status = result == 1 ? TlsStatus::Failed : status_of(result);
+  if (result != 1 && status != TlsStatus::WantInput) return status;
+  if (status == TlsStatus::WantInput && !step.broken && (!keys_updated_ || records_->update())) {
+    return TlsStatus::Ok;
+  }
+  set_detail("a record that does not follow");
+  return TlsStatus::Failed;
 }
 
 TlsRead TlsSession::read(std::span<std::byte> out) noexcept {
+  if (records_ != nullptr) return read_own(out);
   std::size_t total = 0;
   while (total < out.size()) {
     std::size_t count = 0;

@@ -2,11 +2,17 @@
 // straight into the send queue, through a BIO of ours. TLS 1.2 or later, HTTP/1.1 by ALPN, the
 // peer's certificate and name verified; the one way out is called insecure_for_tests.
 //
+// Under TLS 1.3 a client's received records are decrypted by TlsRecords once the handshake is over;
+// OpenSSL sees those that are no application data, and all of them where TlsClientOptions says so.
+//
 // Threads: a TlsContext may be shared by loops; a TlsSession is its connection's.
 // Bounded by: OpenSSL's record size, and the send queue. Fails by: TlsStatus; detail() has the
-// text. Allocates: OpenSSL 3.0 takes one block for each record it reads or writes.
+// text. Allocates: OpenSSL 3.0 takes one block for each record it reads, three for one it writes.
+//
+// Environment: RINGSIDE_NET_TLS_RECORDS=own|openssl forces who reads the records.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -16,6 +22,7 @@
 
 #include "net/close_reason.hpp"
 #include "net/send_queue.hpp"
+#include "net/tls_records.hpp"
 
 using SSL = struct ssl_st;
 using SSL_CTX = struct ssl_ctx_st;
@@ -25,9 +32,13 @@ using SSL_SESSION = struct ssl_session_st;
 
 namespace ringside::net {
 
+// Who reads records after a TLS 1.3 handshake. TLS 1.2 is OpenSSL's.
+enum class TlsRecordReader : std::uint8_t { Own, OpenSsl };
+
 struct TlsClientOptions {
   std::string ca_file{};            // PEM; empty: the system's (SSL_CERT_FILE is honoured)
   bool insecure_for_tests = false;  // accepts any certificate
+  TlsRecordReader records = TlsRecordReader::Own;
 };
 
 struct TlsServerOptions {
@@ -48,6 +59,7 @@ class TlsContext {
   ~TlsContext();
 
   [[nodiscard]] TlsRole role() const noexcept { return role_; }
+  [[nodiscard]] TlsRecordReader records() const noexcept { return records_; }
   [[nodiscard]] SSL_CTX* native() const noexcept { return context_.get(); }
   [[nodiscard]] BIO_METHOD* bio_method() const noexcept { return method_.get(); }
 
@@ -63,6 +75,7 @@ class TlsContext {
   std::unique_ptr<SSL_CTX, FreeContext> context_;
   std::unique_ptr<BIO_METHOD, FreeMethod> method_;
   TlsRole role_;
+  TlsRecordReader records_ = TlsRecordReader::OpenSsl;
 };
 
 enum class TlsStatus : std::uint8_t {
@@ -95,6 +108,8 @@ class TlsSession {
   // After the handshake: it went on from the last connection of this object to the same host, whose
   // certificate was verified then. Half the work; the server may always decline.
   [[nodiscard]] bool resumed() const noexcept;
+  // After the handshake: records are read by TlsRecords.
+  [[nodiscard]] bool own_records() const noexcept { return records_ != nullptr; }
   void end() noexcept;
 
   // The bytes that handshake() and read() take from; must stay until they say WantInput.
@@ -111,6 +126,10 @@ class TlsSession {
 
   // The client's next connection to this host may begin with it. Takes it over.
   void keep_ticket(SSL_SESSION* ticket) noexcept;
+  // What OpenSSL says of its secrets (a line of the key log format) and of the handshake messages
+  // it receives.
+  void note_secret(std::string_view line) noexcept;
+  void note_handshake_message(std::byte type) noexcept;
 
   // What the BIO does.
   int take_input(char* out, int bytes) noexcept;
@@ -123,6 +142,10 @@ class TlsSession {
   struct FreeTicket {
     void operator()(SSL_SESSION* ticket) const noexcept;
   };
+  void take_over_records() noexcept;
+  void forget_secret() noexcept;
+  TlsRead read_own(std::span<std::byte> out) noexcept;
+  TlsStatus show_openssl(const TlsRecords::Step& step) noexcept;
   TlsStatus status_of(int result) noexcept;
   void set_detail(std::string_view text) noexcept;
 
@@ -132,6 +155,11 @@ class TlsSession {
   std::unique_ptr<SSL_SESSION, FreeTicket> ticket_;  // of this host and context, or null
   std::string ticket_host_;
   const TlsContext* ticket_context_ = nullptr;
+  std::unique_ptr<TlsRecords> records_;  // null: OpenSSL reads
+  bool wants_own_records_ = false;
+  bool keys_updated_ = false;  // by the record that OpenSSL is being shown
+  std::array<std::byte, TlsRecords::secret_bytes_max> secret_{};  // of the peer, until taken over
+  std::size_t secret_bytes_ = 0;
   CloseReason refusal_ = CloseReason::None;
   std::size_t detail_bytes_ = 0;
   char detail_[192];

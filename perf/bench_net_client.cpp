@@ -162,7 +162,10 @@ void bench_net_client(Report& report, Scale scale) {
     }
   }
   (void)measure(Client::Floor, {1'000, 50, false}, certificates, tls, true);
+  const auto openssl_records = net::TlsContext::client(
+      {.ca_file = certificates.ca_file, .records = net::TlsRecordReader::OpenSsl});
   std::vector<double> ws_ours, ws_beast, ws_floor, wss_ours, wss_beast, single_ours, single_beast;
+  std::vector<double> single_openssl;
   for (unsigned round = 0; round < rounds; ++round) {
     const auto timed = [&](Client client, const FrameSource& source) {
       return measure(client, source, certificates, tls, false);
@@ -174,11 +177,14 @@ void bench_net_client(Report& report, Scale scale) {
     wss_beast.push_back(timed(Client::Beast, wss));
     single_ours.push_back(timed(Client::Ours, wss_single));
     single_beast.push_back(timed(Client::Beast, wss_single));
+    single_openssl.push_back(
+        measure(Client::Ours, wss_single, certificates, openssl_records, false));
   }
   report.ratio("net.ws_cpu_vs_beast", ws_ours, ws_beast);
   report.ratio("net.ws_cpu_over_floor", ws_ours, ws_floor);
   report.ratio("net.wss_cpu_vs_beast", wss_ours, wss_beast);
   report.ratio("net.wss1_cpu_vs_beast", single_ours, single_beast);
+  report.ratio("net.wss1_cpu_own_vs_openssl_records", single_ours, single_openssl);
 }
 
 }  // namespace ringside::perf

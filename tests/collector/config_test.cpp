@@ -136,6 +136,13 @@ TEST_F(ConfigFile, WrongTypesAndRangesAreRefusedNotClamped) {
   expect_error("cpu = 3", "cpu = \"three\"", {"\"auto\""});
 }
 
+TEST_F(ConfigFile, RecordsAreReadByUsUnlessOpenSslIsNamed) {
+  EXPECT_FALSE(load(valid).venues[0].openssl_records);
+  const auto config = load(replaced("depth = 25", "tls_records = \"openssl\""));
+  EXPECT_TRUE(config.venues[0].openssl_records);
+  expect_error("depth = 25", "tls_records = \"boring\"", {"tls_records", "own or openssl"});
+}
+
 TEST_F(ConfigFile, AProxyIsAnHttpUrlWithoutAPath) {
   const auto config = load(replaced("depth = 25",
                                     "proxy = \"http://proxy.local:3128\"\n"

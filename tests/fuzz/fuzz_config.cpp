@@ -84,6 +84,7 @@ void write_venue(std::ostream& out, const VenueConfig& venue) {
   out << "rest = " << quoted(venue.rest) << "\n";
   text("tls_ca", venue.tls_ca);
   out << "insecure_for_tests = " << (venue.insecure_for_tests ? "true" : "false") << "\n";
+  text("tls_records", venue.openssl_records ? "openssl" : "own");
   text("collector", venue.collector);
   number("thread", venue.thread);
   text("worker", venue.worker);
