@@ -168,7 +168,7 @@ class DbnExport : public ::testing::Test {
           script(*source);
           return source;
         },
-        schema, file());
+        schema, file(), IfExists::Replace);
     return decoded(decompressed(file()));
   }
   [[nodiscard]] std::filesystem::path file() const { return folder_ / "a.dbn.zst"; }

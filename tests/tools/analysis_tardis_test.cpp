@@ -179,6 +179,27 @@ TEST(TardisExport, ASymbolStaysInsideTheFolderAndTheRow) {
   EXPECT_THROW(TardisExport(folder.path, twins, all_types), CommandError);
 }
 
+TEST(TardisExport, WhatIsThereAlreadyIsReplacedOnlyWhereAsked) {
+  ScriptedSource source("binance", {"A"});
+  source.trade(midnight, Side::Bid, 1, 1);
+  const Folder folder;
+  exported(source, folder);
+  source.rewind();
+  try {
+    exported(source, folder);
+    FAIL();
+  } catch (const CommandError& error) {
+    EXPECT_NE(std::string(error.what()).find("--overwrite"), std::string::npos) << error.what();
+  }
+  source.rewind();
+  source.trade(midnight, Side::Bid, 2, 1);
+  TardisExport again(folder.path, source, all_types, IfExists::Replace);
+  SourceEvent event;
+  while (source.next(event)) again.take(event);
+  EXPECT_EQ(again.finish().rows, 2U);
+  EXPECT_NE(folder.text("binance/trades/2026/11/21/A.csv.gz").find(",0.02,"), std::string::npos);
+}
+
 TEST(TardisExport, WhatCannotBeWrittenIsSaid) {
   const Folder folder;
   std::ofstream(folder.path / "binance") << "in the way";

@@ -343,8 +343,8 @@ void Encoder::append(Bytes& to, const Message& message) const {
 
 class ZstdFile {
  public:
-  explicit ZstdFile(const std::filesystem::path& path)
-      : file_(path), stream_(ZSTD_createCCtx(), ZSTD_freeCCtx) {
+  ZstdFile(const std::filesystem::path& path, IfExists if_exists)
+      : file_(path, if_exists), stream_(ZSTD_createCCtx(), ZSTD_freeCCtx) {
     if (!stream_) throw CommandError("no memory to compress with");
   }
   void write(std::string_view bytes, ZSTD_EndDirective end = ZSTD_e_continue) {
@@ -369,7 +369,7 @@ class ZstdFile {
 };
 
 void write_units(const std::filesystem::path& file, const EventSource& source,
-                 const std::vector<Unit>& units) {
+                 const std::vector<Unit>& units, IfExists if_exists) {
   JsonText json;
   json.begin_object().key("venue").value(source.venue());
   json.key("price_power").value(price_power).key("size_powers").begin_object();
@@ -377,7 +377,7 @@ void write_units(const std::filesystem::path& file, const EventSource& source,
     json.key(source.instruments()[i].symbol).value(units[i].power);
   }
   json.end_object().end_object();
-  OutputFile output(file);
+  OutputFile output(file, if_exists);
   output.append(json.text() + "\n");
   output.finish();
 }
@@ -385,7 +385,7 @@ void write_units(const std::filesystem::path& file, const EventSource& source,
 }  // namespace
 
 DbnWritten export_dbn(const std::function<std::unique_ptr<EventSource>()>& open, DbnSchema schema,
-                      const std::filesystem::path& file) {
+                      const std::filesystem::path& file, IfExists if_exists) {
   DbnWritten written;
   SourceEvent event;
   std::vector<Unit> units;
@@ -401,7 +401,7 @@ DbnWritten export_dbn(const std::function<std::unique_ptr<EventSource>()>& open,
   const auto source = open();
   const Encoder encoder(*source, schema, units);
   Messages messages(*source, schema);
-  ZstdFile output(file);
+  ZstdFile output(file, if_exists);
   output.write(encoder.metadata());
   Bytes bytes;
   while (source->next(event)) {
@@ -415,7 +415,7 @@ DbnWritten export_dbn(const std::function<std::unique_ptr<EventSource>()>& open,
   }
   output.write(bytes.text);
   auto beside = file;
-  write_units(beside += ".json", *source, units);
+  write_units(beside += ".json", *source, units, if_exists);
   output.finish();
   for (const auto& unit : units) written.size_powers.push_back(unit.power);
   return written;

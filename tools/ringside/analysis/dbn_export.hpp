@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "tools/ringside/analysis/event_source.hpp"
+#include "tools/ringside/analysis/output_file.hpp"
 
 namespace ringside::tools {
 
@@ -41,6 +42,6 @@ struct DbnWritten {
 // Reads the feed twice: each call of `open` gives it from its beginning. The file gets its name
 // when it is whole.
 DbnWritten export_dbn(const std::function<std::unique_ptr<EventSource>()>& open, DbnSchema schema,
-                      const std::filesystem::path& file);
+                      const std::filesystem::path& file, IfExists if_exists = IfExists::Refuse);
 
 }  // namespace ringside::tools

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 
 #include "tools/ringside/command.hpp"
@@ -14,6 +15,13 @@ namespace ringside::tools {
 namespace {
 
 [[noreturn]] void cannot_write(const std::filesystem::path& path) {
+  if (errno == EEXIST) {
+    throw CommandError(
+        fmt::format("'{}' is there already, perhaps of another capture of that day; remove it, "
+                    "write to another "
+                    "folder, or say --overwrite",
+                    path.string()));
+  }
   throw CommandError(fmt::format("cannot write '{}': {}", path.string(), std::strerror(errno)));
 }
 
@@ -50,13 +58,23 @@ OutputFile::~OutputFile() {
 
 void OutputFile::append(std::string_view bytes) {
   const bool first = !std::exchange(begun_, true);
-  if (first) make_folders(path_.parent_path());
+  if (first) {
+    make_folders(path_.parent_path());
+    if (if_exists_ == IfExists::Refuse && ::access(path_.c_str(), F_OK) == 0) {
+      begun_ = false;
+      errno = EEXIST;
+      cannot_write(path_);
+    }
+  }
   append_to(partial(path_), bytes, first);
 }
 
 void OutputFile::finish() {
   if (!begun_) append({});
-  if (::rename(partial(path_).c_str(), path_.c_str()) != 0) cannot_write(path_);
+  const unsigned flags = if_exists_ == IfExists::Refuse ? RENAME_NOREPLACE : 0;
+  if (::renameat2(AT_FDCWD, partial(path_).c_str(), AT_FDCWD, path_.c_str(), flags) != 0) {
+    cannot_write(path_);
+  }
   begun_ = false;
 }
 

@@ -120,11 +120,12 @@ void append_level(std::string& row, const orderbook::Book& book, Side side, std:
 std::string_view name_of(TardisType type) { return row_of(type).name; }
 
 TardisExport::TardisExport(std::filesystem::path folder, const EventSource& source,
-                           std::vector<TardisType> types)
+                           std::vector<TardisType> types, IfExists if_exists)
     : folder_(std::move(folder)),
       exchange_(exchange_name(source.venue())),
       source_(source),
       types_(std::move(types)),
+      if_exists_(if_exists),
       books_(source.instruments().size()) {
   std::set<std::string> taken;
   for (const auto& instrument : source.instruments()) {
@@ -151,7 +152,8 @@ std::string& TardisExport::rows(TardisType type, const SourceEvent& event) {
                 fmt::format("{:02}", static_cast<unsigned>(date.month())) /
                 fmt::format("{:02}", static_cast<unsigned>(date.day())) /
                 (names_[event.instrument] + ".csv.gz");
-    return files_.emplace(key, File{OutputFile(std::move(path)), header(type)}).first->second.rows;
+    return files_.emplace(key, File{OutputFile(std::move(path), if_exists_), header(type)})
+        .first->second.rows;
   }
   auto& file = found->second;
   if (file.rows.size() >= tardis_chunk_bytes) flush(file);

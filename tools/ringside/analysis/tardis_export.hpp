@@ -46,7 +46,7 @@ class TardisExport {
   };
 
   TardisExport(std::filesystem::path folder, const EventSource& source,
-               std::vector<TardisType> types);
+               std::vector<TardisType> types, IfExists if_exists = IfExists::Refuse);
 
   void take(const SourceEvent& event);
   // All rows are written and the files have their names.
@@ -81,6 +81,7 @@ class TardisExport {
   std::string exchange_;
   const EventSource& source_;
   std::vector<TardisType> types_;
+  IfExists if_exists_;
   std::vector<std::string> names_;  // of files, by instrument
   std::vector<Book> books_;         // by instrument
   std::map<Key, File> files_;
