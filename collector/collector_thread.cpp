@@ -48,6 +48,7 @@ void each_session_count(VenueSession& session, Visit visit) {
   visit("", "connects_paced", connections.connects_paced);
   visit("", "connects_refused", connections.connects_refused);
   visit("", "closed_by_policy", connections.closed_by_policy);
+  visit("", "connections_renewed", connections.renewed);
   visit("", "frames", connections.messages);
   visit("", "frame_bytes", connections.bytes);
   if (const auto* rest = session.rest_counters()) each_rest_count(*rest, visit);

@@ -62,6 +62,11 @@ constexpr std::array venue_keys{
            "1000 to 600000 ms", "A connection without any message for so long is reopened."},
     KeyDoc{"connect_ms_max", "integer", "5000", "50 to 60000 ms",
            "Longest each step of connecting may take: name lookup, TCP, TLS, WebSocket upgrade."},
+    KeyDoc{
+        "connection_ms_max", "integer", "never; Binance: 82800000, of the 86400000 it allows",
+        "1000 to 604800000 ms",
+        "A connection of this age, less up to a tenth by chance, is closed and opened again, lest "
+        "the venue cut many at once."},
     KeyDoc{"retry_ms_max", "integer", "30000", "10 to 600000 ms",
            "Longest wait before connecting or asking REST again, unless the venue asks for more; "
            "it begins short and doubles, with jitter."},
@@ -207,6 +212,7 @@ void read_limits(const ConfigTable& table, VenueConfig& venue) {
   const std::int64_t no_data_default_ms = venue.name.starts_with("binance") ? 0 : 10'000;
   venue.no_data_ms = number("no_data_ms", {no_data_default_ms, 1000, 600000});
   venue.connect_ms_max = number("connect_ms_max", {5000, 50, 60000});
+  venue.connection_ms_max = number("connection_ms_max", {0, 1000, 604800000});
   venue.retry_ms_max = number("retry_ms_max", {30000, 10, 600000});
   venue.rest_ms_max = number("rest_ms_max", {10000, 50, 600000});
   venue.connects_max = number("connects_max", {0, 1, 100000});

@@ -64,10 +64,11 @@ struct VenueConfig {
   // Of those, this table's in the file: what changes at run time leaves its part as it is.
   // 0: as many as it has.
   std::uint32_t own_instruments = 0;
-  std::string proxy;                // http://host:port; empty: none
-  std::string proxy_authorization;  // of Proxy-Authorization; empty: none
-  bool compress = false;            // permessage-deflate and gzip are offered
-  int line = 0;                     // in the file, for messages
+  std::string proxy;                    // http://host:port; empty: none
+  std::string proxy_authorization;      // of Proxy-Authorization; empty: none
+  bool compress = false;                // permessage-deflate and gzip are offered
+  std::uint32_t connection_ms_max = 0;  // 0: as documented of the venue
+  int line = 0;                         // in the file, for messages
 };
 
 struct Config {

@@ -23,13 +23,14 @@ constexpr VenueLimits kraken{
 
 // Binance spot: web-socket-streams.md and rest-api.md, July 2026. 5 messages a second, pings and
 // pongs among them, of which up to two may fall into one second; 1024 streams; 300 connects in 5
-// minutes; weight 6000 a minute.
+// minutes; a connection lives 24 hours; weight 6000 a minute.
 constexpr VenueLimits binance{
     .venue = "binance",
     .connects = {300, 5 * ns_per_minute},
     .messages = {5, ns_per_s},
     .messages_reserved = 2,
     .streams_a_connection = 1024,
+    .connection_life_ns = 24 * 60 * ns_per_minute,
     .rest_weight = {6000, ns_per_minute},
     .depth_weights = {{{100, 5}, {500, 25}, {1000, 50}, {5000, 250}}},
     .info_weight = 20,
@@ -45,6 +46,7 @@ constexpr VenueLimits futures(std::string_view venue) {
       .messages = {10, ns_per_s},
       .messages_reserved = 2,
       .streams_a_connection = 200,
+      .connection_life_ns = 24 * 60 * ns_per_minute,
       .rest_weight = {2400, ns_per_minute},
       .depth_weights = {{{50, 2}, {100, 5}, {500, 10}, {1000, 20}}},
       .info_weight = 1,
@@ -128,6 +130,12 @@ std::uint32_t instruments_a_connection(const VenueConfig& venue) {
   return asked == 0                                       ? share
          : share == 0 || limits.streams_a_connection == 0 ? asked
                                                           : std::min(share, asked);
+}
+
+std::int64_t connection_age_ns_max(const VenueConfig& venue) {
+  if (venue.connection_ms_max != 0) return venue.connection_ms_max * ns_per_ms;
+  const auto life_ns = documented_limits(venue.name).connection_life_ns;
+  return life_ns - life_ns / 24;
 }
 
 void check_limits(const VenueConfig& venue) {

@@ -31,6 +31,7 @@ struct VenueLimits {
   std::uint32_t messages_reserved = 0;         // of each window, for pings and pongs
   std::uint32_t streams_a_connection = 0;      // 0: none is documented
   std::uint32_t instruments_a_connection = 0;  // ours, where the venue says nothing; 0: all
+  std::int64_t connection_life_ns = 0;         // then the venue cuts it; 0: none is documented
   PaceLimit rest_weight{};                     // most 0: nothing is asked over REST
   std::array<DepthWeight, 4> depth_weights{};  // ascending
   std::uint32_t info_weight = 0;               // of the metadata
@@ -47,6 +48,8 @@ struct VenueLimits {
 [[nodiscard]] VenueLimits limits_of(const VenueConfig& venue);
 // Instruments that share a connection; 0: all.
 [[nodiscard]] std::uint32_t instruments_a_connection(const VenueConfig& venue);
+// Age at which a connection is replaced, before the venue cuts it; 0: never.
+[[nodiscard]] std::int64_t connection_age_ns_max(const VenueConfig& venue);
 // Throws ipc::ConfigError, one line.
 void check_limits(const VenueConfig& venue);
 

@@ -51,6 +51,7 @@ struct ConnectionCounters {
   std::uint64_t connects_paced = 0;    // times that one had to wait, lest they be too many
   std::uint64_t connects_refused = 0;  // the venue says they were: 418, 429
   std::uint64_t closed_by_policy = 0;  // it ended a connection for what we did on it
+  std::uint64_t renewed = 0;           // closed by us at its age, before the venue does
   net::CloseCounters closed{};
 };
 
@@ -117,6 +118,7 @@ class BasicVenueSession final : public AdapterHost {
     ConnectionIndex index;
     net::Backoff backoff;
     net::Timer retry;
+    net::Timer renewal;  // armed while it is open
     std::int64_t opened_ns = 0;
     bool said_closed = false;  // the adapter knows: also of one that never opened
     bool attempting = false;   // counts with the pacer
@@ -128,6 +130,7 @@ class BasicVenueSession final : public AdapterHost {
   static void on_close(void* context, net::CloseReason reason, std::uint16_t code,
                        std::string_view detail) noexcept;
   static void on_retry(void* context) noexcept;
+  static void on_renewal(void* context) noexcept;
   static void on_answer(void* context, const RestAnswer& answer) noexcept;
   void add_connections();
   void add_connection(ConnectionIndex index, std::uint64_t seed);
@@ -143,6 +146,7 @@ class BasicVenueSession final : public AdapterHost {
   std::unique_ptr<BasicRestLine<Net>> rest_;  // null: the venue needs none
   std::unique_ptr<Adapter> adapter_;
   std::vector<std::unique_ptr<Connection>> connections_;
+  std::int64_t connection_age_ns_max_;  // 0: none
   Pacer connects_;
   std::vector<ConnectionIndex> waiting_;  // to connect, oldest first; each at most once
   bool connects_paced_ = false;           // the oldest waits for the pacer
@@ -163,6 +167,7 @@ BasicVenueSession<Net>::BasicVenueSession(typename Net::Loop& loop, Options opti
     : loop_(loop),
       venue_(options.venue),
       hooks_(hooks),
+      connection_age_ns_max_(connection_age_ns_max(options.venue)),
       connects_(limits_of(options.venue).connects) {
   if (venue_.websocket.starts_with("wss://") || venue_.rest.starts_with("https://")) {
     tls_ = std::make_unique<net::TlsContext>(
@@ -189,7 +194,8 @@ BasicVenueSession<Net>::BasicVenueSession(typename Net::Loop& loop, Options opti
 template <typename Net>
 BasicVenueSession<Net>::~BasicVenueSession() {
   for (auto& connection : connections_) {
-    if (connection->retry.armed()) loop_.disarm(connection->retry);
+    loop_.disarm(connection->retry);
+    loop_.disarm(connection->renewal);
   }
 }
 
@@ -252,7 +258,8 @@ template <typename Net>
 void BasicVenueSession<Net>::add_connection(ConnectionIndex index, std::uint64_t seed) {
   auto connection = std::make_unique<Connection>(*this, index, seed);
   connection->retry.callback = on_retry;
-  connection->retry.context = connection.get();
+  connection->renewal.callback = on_renewal;
+  connection->retry.context = connection->renewal.context = connection.get();
   const auto base = net::parse_url(venue_.websocket);
   net::WebSocketClientOptions options;
   options.url = (base.tls ? "wss://" : "ws://") + base.authority() +
@@ -287,7 +294,8 @@ void BasicVenueSession<Net>::stop() noexcept {
   waiting_.clear();
   if (rest_) rest_->stop();
   for (auto& connection : connections_) {
-    if (connection->retry.armed()) loop_.disarm(connection->retry);
+    loop_.disarm(connection->retry);
+    loop_.disarm(connection->renewal);
     if (!connection->client->closed()) connection->client->close(1001);
   }
 }
@@ -351,6 +359,10 @@ void BasicVenueSession<Net>::on_open(void* context) noexcept {
   session.end_attempt(connection);
   connection.opened_ns = session.loop_.steady_ns();
   connection.said_closed = false;
+  if (const auto age_ns = session.connection_age_ns_max_; age_ns > 0) {
+    const auto due_ns = age_ns - connection.backoff.spread_ns(age_ns / 10);
+    session.loop_.arm(connection.renewal, connection.opened_ns + due_ns);
+  }
   Notice notice;
   notice.connection = connection.index;
   notice.line = session.venue_.line;
@@ -385,6 +397,7 @@ void BasicVenueSession<Net>::on_close(void* context, net::CloseReason reason, st
   ++session.counters_.closed[static_cast<std::size_t>(reason)];
   if (code == close_code_policy) ++session.counters_.closed_by_policy;
   session.end_attempt(connection);
+  session.loop_.disarm(connection.renewal);
   if (!connection.said_closed) {
     connection.said_closed = true;
     session.adapter_->on_close(connection.index, session.now(session.loop_.now()));
@@ -435,6 +448,15 @@ void BasicVenueSession<Net>::on_retry(void* context) noexcept {
   if (session.stopping_) return;
   session.connect_soon(connection.index);
   session.connect_waiting();
+}
+
+template <typename Net>
+void BasicVenueSession<Net>::on_renewal(void* context) noexcept {
+  auto& connection = *static_cast<Connection*>(context);
+  auto& session = connection.session;
+  if (session.stopping_ || connection.client->closed()) return;
+  ++session.counters_.renewed;
+  connection.client->close(1001);
 }
 
 }  // namespace ringside::collector

@@ -25,9 +25,12 @@ class Backoff {
   [[nodiscard]] std::int64_t next_ns(std::int64_t at_least_ns = 0) noexcept {
     const std::int64_t ceiling = ceiling_ns();
     ++attempt_;
-    const auto wait =
-        static_cast<std::int64_t>(random() % (static_cast<std::uint64_t>(ceiling) + 1));
-    return std::max(wait, at_least_ns);
+    return std::max(spread_ns(ceiling), at_least_ns);
+  }
+
+  // Uniform in [0, most_ns]: a spread for whatever else many would do at once.
+  [[nodiscard]] std::int64_t spread_ns(std::int64_t most_ns) noexcept {
+    return static_cast<std::int64_t>(random() % (static_cast<std::uint64_t>(most_ns) + 1));
   }
 
   [[nodiscard]] std::int64_t cap_ns() const noexcept { return options_.cap_ns; }

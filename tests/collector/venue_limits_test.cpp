@@ -102,5 +102,16 @@ TEST(VenueLimits, TheCatalogueNamesTheConnectionThatBringsTheBook) {
   EXPECT_EQ(book_connection(venue("kraken", 501), 500), 1U);
 }
 
+TEST(VenueLimits, AConnectionIsReplacedAnHourBeforeItsVenueCutsIt) {
+  constexpr std::int64_t ns_per_hour = 3'600'000'000'000;
+  for (const auto* name : {"binance", "binance-us", "binance-usdm", "binance-coinm"}) {
+    EXPECT_EQ(connection_age_ns_max(venue(name)), 23 * ns_per_hour) << name;
+  }
+  EXPECT_EQ(connection_age_ns_max(venue("kraken")), 0);
+  auto asked = venue("kraken");
+  asked.connection_ms_max = 604'800'000;
+  EXPECT_EQ(connection_age_ns_max(asked), 7 * 24 * ns_per_hour);
+}
+
 }  // namespace
 }  // namespace ringside::collector

@@ -102,5 +102,22 @@ TEST(FailureTable, AnExchangeThatRestartsIsTriedUntilItIsBack) {
   system.stop();
 }
 
+// Before a venue cuts it, by the clock: nothing was wrong, so it goes without a backoff that grows.
+TEST(PlannedReconnect, AConnectionOfItsAgeIsReplacedAndTheBooksComeBack) {
+  LiveSystem system(
+      kraken("BTC/USD,ETH/USD;depth=25;rate=1000", two, "connection_ms_max = 1000\n"));
+  system.start();
+  Watcher watcher(system);
+  watcher.until("live", [&] { return watcher.all(two, State::Live); });
+  const auto epochs = watcher.epochs(two);
+  EXPECT_TRUE(watcher.counter_becomes("connections_renewed", [](auto n) { return n >= 3; }));
+  watcher.until("live again", [&] { return newer(watcher, epochs); });
+  EXPECT_GE(watcher.counter("connections_opened"), 3U);
+  EXPECT_GE(watcher.counter("closed_requested"), 3U) << "orderly, by us";
+  EXPECT_EQ(watcher.counter("checksum_failed"), 0U);
+  EXPECT_EQ(watcher.counter("connects_refused"), 0U);
+  system.stop();
+}
+
 }  // namespace
 }  // namespace ringside::e2e

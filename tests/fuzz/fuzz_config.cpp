@@ -98,6 +98,7 @@ void write_venue(std::ostream& out, const VenueConfig& venue) {
   number("instruments_per_connection", venue.instruments_per_connection);
   number("no_data_ms", venue.no_data_ms);
   number("connect_ms_max", venue.connect_ms_max);
+  number("connection_ms_max", venue.connection_ms_max);
   number("retry_ms_max", venue.retry_ms_max);
   number("rest_ms_max", venue.rest_ms_max);
   text("proxy", venue.proxy);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 namespace ringside::net {
@@ -62,6 +63,23 @@ TEST(Backoff, LargeBoundsDoNotOverflow) {
     ASSERT_GE(wait, 0);
     ASSERT_LE(wait, huge);
   }
+}
+
+TEST(Backoff, ASpreadLiesWithinItsBoundsAndComesNearBoth) {
+  Backoff backoff({.base_ns = 1, .cap_ns = 1}, 7);
+  std::int64_t least = 1'000'000;
+  std::int64_t most = 0;
+  for (int i = 0; i < 1000; ++i) {
+    const auto spread_ns = backoff.spread_ns(1'000'000);
+    least = std::min(least, spread_ns);
+    most = std::max(most, spread_ns);
+  }
+  EXPECT_GE(least, 0);
+  EXPECT_LT(least, 20'000);
+  EXPECT_LE(most, 1'000'000);
+  EXPECT_GT(most, 980'000);
+  EXPECT_EQ(backoff.spread_ns(0), 0);
+  EXPECT_EQ(backoff.attempt(), 0u);
 }
 
 }  // namespace
