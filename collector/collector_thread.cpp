@@ -55,6 +55,14 @@ void each_session_count(VenueSession& session, Visit visit) {
   for (std::size_t i = 1; i < net::close_reason_count; ++i) {
     visit("closed_", net::name_of(static_cast<net::CloseReason>(i)), connections.closed[i]);
   }
+  const auto streams = session.stream_counters();
+  for (std::size_t i = 0; i < net::stream_state_count; ++i) {
+    visit("entered_", net::name_of(static_cast<net::StreamState>(i)), streams.entered[i]);
+  }
+  visit("", "tls_handshakes", streams.tls_handshakes);
+  visit("", "tls_resumed", streams.tls_resumed);
+  visit("", "tls_own_records", streams.tls_own_records);
+  visit("", "closes_forced", streams.forced_closes);
   visit("", "messages_dropped", session.messages_dropped());
   const auto frames = session.frame_counters();
   for (std::size_t i = 1; i < frames.size(); ++i) {

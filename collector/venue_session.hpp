@@ -99,6 +99,8 @@ class BasicVenueSession final : public AdapterHost {
 
   // By net::FrameError, over all connections.
   [[nodiscard]] FrameCounters frame_counters() const noexcept;
+  // Times that each state was entered, and what TLS came to, over all connections.
+  [[nodiscard]] net::StreamCounters stream_counters() const noexcept;
   // Whole messages that are none of a venue's: binary, or after we began to close.
   [[nodiscard]] std::uint64_t messages_dropped() const noexcept;
   // Null for a venue without REST.
@@ -306,6 +308,20 @@ FrameCounters BasicVenueSession<Net>::frame_counters() const noexcept {
   for (const auto& connection : connections_) {
     const auto& errors = connection->client->counters().frame_errors;
     for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += errors[i];
+  }
+  return sum;
+}
+
+template <typename Net>
+net::StreamCounters BasicVenueSession<Net>::stream_counters() const noexcept {
+  net::StreamCounters sum;
+  for (const auto& connection : connections_) {
+    const net::StreamCounters& one = connection->client->stream_counters();
+    for (std::size_t i = 0; i < sum.entered.size(); ++i) sum.entered[i] += one.entered[i];
+    sum.tls_handshakes += one.tls_handshakes;
+    sum.tls_resumed += one.tls_resumed;
+    sum.tls_own_records += one.tls_own_records;
+    sum.forced_closes += one.forced_closes;
   }
   return sum;
 }

@@ -116,6 +116,12 @@ TEST(PlannedReconnect, AConnectionOfItsAgeIsReplacedAndTheBooksComeBack) {
   EXPECT_GE(watcher.counter("closed_requested"), 3U) << "orderly, by us";
   EXPECT_EQ(watcher.counter("checksum_failed"), 0U);
   EXPECT_EQ(watcher.counter("connects_refused"), 0U);
+  // Each step of a connection's life is counted; the second goes on from the first's TLS session.
+  for (const auto* state : {"connecting", "tls_handshake", "open", "draining", "closed"}) {
+    EXPECT_GE(watcher.counter(std::string("entered_") + state), 3U) << state;
+  }
+  EXPECT_GE(watcher.counter("tls_resumed"), 2U);
+  EXPECT_GE(watcher.counter("tls_own_records"), 3U);
   system.stop();
 }
 
