@@ -146,6 +146,11 @@ void Batch::wait() noexcept {
   }
 }
 
+bool Batch::wait_until(std::uint64_t time_ns) noexcept {
+  return !started_ || completion_.wait(
+                          time_ns, +[] { return monotonic_ns(); });
+}
+
 Batch::Piece* Batch::claim_piece(std::size_t begin, std::size_t end) noexcept {
   auto live = live_.load(std::memory_order_relaxed);
   for (;;) {

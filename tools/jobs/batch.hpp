@@ -95,6 +95,8 @@ class Batch {
   void start() noexcept;
   // Until every item has been run or skipped. A worker helps meanwhile.
   void wait() noexcept;
+  // Not by a worker. False: not over at that time, by monotonic_ns().
+  [[nodiscard]] bool wait_until(std::uint64_t time_ns) noexcept;
   void cancel() noexcept { end_early(BatchEnd::Cancelled); }
   // Items run so far, for progress.
   [[nodiscard]] std::size_t done() const noexcept {

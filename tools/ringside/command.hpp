@@ -23,6 +23,13 @@ class CommandError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// What was asked to stop (stop_on_signals) and did, half-way.
+class Interrupted : public std::runtime_error {
+ public:
+  static constexpr const char* text = "interrupted";
+  Interrupted() : std::runtime_error(text) {}
+};
+
 // What main runs once the command line has been understood; returns the exit status.
 using Action = std::function<int()>;
 
@@ -35,6 +42,7 @@ void declare_latency(CLI::App& app, Action& action);
 void declare_memory(CLI::App& app, Action& action);
 void declare_books(CLI::App& app, Action& action);
 void declare_follow(CLI::App& app, Action& action);
+void declare_job(CLI::App& app, Action& action);
 
 // --instance I
 void add_instance_option(CLI::App& command, std::string& instance);

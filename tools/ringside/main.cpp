@@ -33,6 +33,7 @@ void declare_all(CLI::App& app, Action& action) {
   declare_follow(app, action);
   declare_instruments(app, action);
   declare_verify(app, action);
+  declare_job(app, action);
 }
 
 std::vector<std::string> known_commands(const CLI::App& app) {

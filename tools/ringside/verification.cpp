@@ -6,6 +6,7 @@
 
 #include "tools/ringside/book_text.hpp"
 #include "tools/ringside/capture_run.hpp"
+#include "tools/ringside/command.hpp"
 #include "tools/ringside/decimal_text.hpp"
 #include "tools/ringside/sha256.hpp"
 
@@ -26,7 +27,7 @@ struct Tally {
 class Run {
  public:
   Run(std::string_view venue, const std::string& capture);
-  Verification verify();
+  Verification verify(bool (*stop)());
 
  private:
   static void collect(void* context, const Record& record);
@@ -143,8 +144,11 @@ void Run::report_counters(Verification& verification) {
   }
 }
 
-Verification Run::verify() {
-  while (run_.step()) note_departures(run_.line_number());
+Verification Run::verify(bool (*stop)()) {
+  while (run_.step()) {
+    note_departures(run_.line_number());
+    if (stop != nullptr && stop()) throw Interrupted();
+  }
 
   Verification verification;
   verification.venue = venue_name_;
@@ -180,8 +184,8 @@ bool Verification::good() const {
                       [](const auto& entry) { return entry.second.overflowed; });
 }
 
-Verification verify_capture(std::string_view venue, const std::string& capture) {
-  return Run(venue, capture).verify();
+Verification verify_capture(std::string_view venue, const std::string& capture, bool (*stop)()) {
+  return Run(venue, capture).verify(stop);
 }
 
 }  // namespace ringside::tools

@@ -66,7 +66,9 @@ struct Verification {
   [[nodiscard]] bool good() const;
 };
 
-Verification verify_capture(std::string_view venue, const std::string& capture);
+// Asks `stop` at each line, if there is one; throws Interrupted when it says so.
+Verification verify_capture(std::string_view venue, const std::string& capture,
+                            bool (*stop)() = nullptr);
 
 std::string verification_json(const Verification& verification);
 // A table, and below it one line for each thing that does not hold.
