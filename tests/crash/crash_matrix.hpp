@@ -26,6 +26,9 @@ struct Outcome {
   bool reached = false;           // the victim came to the point
   std::string wrong;              // empty: all that must hold held
   std::uint64_t reattach_ns = 0;  // successor made or reader attached, and its first good record
+  std::uint64_t off_core_ns = 0;  // of that, ready to run, while others had the processors; all of
+                                  // it, where the kernel does not say
+  [[nodiscard]] std::uint64_t on_core_ns() const { return reattach_ns - off_core_ns; }
 };
 
 Outcome run(const Round& round);

@@ -43,10 +43,17 @@ std::string text_of(const Round& round) {
          std::to_string(round.hit);
 }
 
+// Wanted of each reattachment. What it waits for a processor that others have is not its own; and
+// one that takes longer all the same is played again: only one that does so every time is slow by
+// itself.
+constexpr std::uint64_t reattach_ns_wanted = 10'000'000;
+constexpr unsigned slow_replays = 7;
+
 struct Tally {
   std::set<std::string> reached;
-  std::vector<std::uint64_t> reattach_ns;
-  unsigned rounds = 0, unreached = 0;
+  std::vector<std::uint64_t> reattach_ns, on_core_ns;
+  std::string slowest;
+  unsigned rounds = 0, unreached = 0, beyond_wanted = 0;
 
   void play(const Round& round) {
     const Outcome outcome = run(round);
@@ -54,20 +61,40 @@ struct Tally {
     EXPECT_EQ(outcome.wrong, "") << text_of(round);
     if (outcome.reached) reached.insert(round.point);
     unreached += outcome.reached ? 0 : 1;
-    if (outcome.reattach_ns != 0) reattach_ns.push_back(outcome.reattach_ns);
+    if (outcome.reattach_ns == 0) return;
+    if (outcome.reattach_ns >= reattach_ns_wanted) ++beyond_wanted;
+    EXPECT_TRUE(outcome.on_core_ns() < reattach_ns_wanted || comes_in_time(round))
+        << "reattaching is slow: " << text_of(round);
+    if (reattach_ns.empty() ||
+        outcome.reattach_ns > *std::max_element(reattach_ns.begin(), reattach_ns.end())) {
+      slowest = text_of(round) + ", " + std::to_string(outcome.off_core_ns / 1'000) +
+                " us of it without a processor";
+    }
+    reattach_ns.push_back(outcome.reattach_ns);
+    on_core_ns.push_back(outcome.on_core_ns());
   }
-  // Wanted: below 10 ms. A busy machine is no failure of the structure; every loop was bounded.
-  void print() {
-    ASSERT_FALSE(reattach_ns.empty());
-    std::sort(reattach_ns.begin(), reattach_ns.end());
+  static bool comes_in_time(const Round& round) {
+    for (unsigned i = 0; i < slow_replays; ++i) {
+      if (run(round).on_core_ns() < reattach_ns_wanted) return true;
+    }
+    return false;
+  }
+  static void print_spread(const char* what, std::vector<std::uint64_t> ns) {
+    std::sort(ns.begin(), ns.end());
     const auto us_at = [&](double share) {
-      const auto last = static_cast<double>(reattach_ns.size() - 1);
-      return static_cast<double>(reattach_ns[static_cast<std::size_t>(share * last)]) / 1000.0;
+      const auto last = static_cast<double>(ns.size() - 1);
+      return static_cast<double>(ns[static_cast<std::size_t>(share * last)]) / 1000.0;
     };
-    std::printf(
-        "  %u rounds, %zu points, %u not reached; reattached in %.0f us (median), "
-        "%.0f us (p99), %.0f us (worst)\n",
-        rounds, reached.size(), unreached, us_at(0.5), us_at(0.99), us_at(1.0));
+    std::printf("  %s: %.0f us (median), %.0f us (p99), %.0f us (worst)\n", what, us_at(0.5),
+                us_at(0.99), us_at(1.0));
+  }
+  void print() const {
+    ASSERT_FALSE(reattach_ns.empty());
+    std::printf("  %u rounds, %zu points, %u not reached, %u reattached later than in 10 ms\n",
+                rounds, reached.size(), unreached, beyond_wanted);
+    print_spread("reattached", reattach_ns);
+    print_spread("without the waits for a processor", on_core_ns);
+    std::printf("  slowest: %s\n", slowest.c_str());
   }
 };
 
