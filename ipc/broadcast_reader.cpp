@@ -100,7 +100,26 @@ void BroadcastReader::join_at(RingPosition position) noexcept {
   corrupt_ = slots_ == nullptr || position >= ring_position_limit;
 }
 
-void BroadcastReader::join_at_tail() noexcept { join_at(slots_ == nullptr ? 0 : tail_hint()); }
+// The hint is stored behind the record (and the pad before it) that it counts; until then they are
+// whole, may have been read, and are nothing that comes from now on.
+RingPosition BroadcastReader::tail() const noexcept {
+  constexpr int records_max = 8;  // a true writer leaves two; more may come while we look
+  RingPosition at = tail_hint();
+  for (int i = 0; i < records_max && at < ring_position_limit; ++i) {
+    const BroadcastSlot& first = slot_at(at);
+    const auto stamp = first.words[0].load(std::memory_order_acquire);  // C1: pairs with P1
+    if (stamp != broadcast_done(at)) break;
+    RecordWords words{};
+    words[1] = first.words[1].load(std::memory_order_acquire);          // C2: pairs with P2
+    const auto again = first.words[0].load(std::memory_order_acquire);  // C2b: behind the C2
+    const std::uint64_t slots = std::bit_cast<Record>(words).slots;
+    if (again != stamp || slots == 0 || slots > capacity_ - (at & (capacity_ - 1))) break;
+    at += slots;
+  }
+  return at;
+}
+
+void BroadcastReader::join_at_tail() noexcept { join_at(slots_ == nullptr ? 0 : tail()); }
 
 void BroadcastReader::join_at_newest_key() noexcept {
   join_at(slots_ == nullptr ? 0 : newest_key_or_tail(0));

@@ -56,7 +56,7 @@ class alignas(hot_line_bytes) BroadcastReader {
 
   [[nodiscard]] PollStatus poll(RecordBuffer& buffer) noexcept;
 
-  // Behind the newest record: only what comes from now on.
+  // Behind the newest record: only what comes from now on, and nothing that was read before.
   void join_at_tail() noexcept;
   // At the newest key record; at the tail where there is none.
   void join_at_newest_key() noexcept;
@@ -75,6 +75,7 @@ class alignas(hot_line_bytes) BroadcastReader {
     return slots_[position & (capacity_ - 1)];
   }
   [[nodiscard]] RingPosition tail_hint() const noexcept;
+  [[nodiscard]] RingPosition tail() const noexcept;
   [[nodiscard]] RingPosition newest_key_or_tail(RingPosition at_least) const noexcept;
   void join_at(RingPosition position) noexcept;
   [[nodiscard]] PollStatus copy_record(RecordBuffer& buffer) noexcept;

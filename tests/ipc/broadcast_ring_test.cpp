@@ -114,6 +114,42 @@ TEST(BroadcastRing, ALateReaderStartsAtTheNewestKeyAndElseAtTheTail) {
   EXPECT_EQ(at_key.backlog(), 6U);
 }
 
+// Between the newest record and the hint that counts it, for a while or, after a kill, for ever.
+TEST(BroadcastRing, WhatTheHintDoesNotCountYetIsNotShownAgainAtTheTail) {
+  for (const unsigned before : {1U, 13U}) {  // 13: a pad lies between
+    Ring ring(16);
+    for (unsigned i = 0; i < before; ++i) ring.put(i);
+    const auto hinted = ring.writer.position();
+    ring.put(77, Kind::Levels, 12);  // four slots
+    auto& hint = ring.segment.writable_header().kind_words[broadcast_word_tail_hint].value;
+    hint.store(hinted, std::memory_order_release);
+    BroadcastReader reader(ring.segment);  // no key: at what the hint says
+    ASSERT_EQ(reader.poll(*ring.buffer), PollStatus::Ok);
+    EXPECT_EQ(ring.buffer->record.bid_count(), 12U);
+    reader.join_at_tail();
+    EXPECT_EQ(reader.poll(*ring.buffer), PollStatus::Empty);
+    ring.put(78);
+    ASSERT_EQ(reader.poll(*ring.buffer), PollStatus::Ok);
+    EXPECT_EQ(ring.buffer->record.price, 78);
+  }
+}
+
+TEST(BroadcastRing, ATailThatLiesDoesNotLeadOutOfTheRing) {
+  Ring ring(16);
+  BroadcastReader reader(ring.segment);
+  for (int i = 0; i < 4; ++i) ring.put(i);
+  auto& hint = ring.segment.writable_header().kind_words[broadcast_word_tail_hint].value;
+  hint.store(1, std::memory_order_release);
+  for (const std::uint64_t slots : {0ULL, 17ULL, 255ULL}) {
+    ring.word(1, 1).store(slots << 48, std::memory_order_release);
+    reader.join_at_tail();
+    EXPECT_EQ(reader.position(), 1U) << "it is not gone over";
+  }
+  hint.store(~std::uint64_t{0}, std::memory_order_release);
+  reader.join_at_tail();
+  EXPECT_EQ(reader.poll(*ring.buffer), PollStatus::Corrupt);
+}
+
 TEST(BroadcastRing, ARecordLeftHalfWrittenByADeadWriterIsEmptyForEver) {
   Ring ring(16);
   BroadcastReader reader(ring.segment);
