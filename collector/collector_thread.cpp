@@ -97,8 +97,9 @@ void CollectorThread::make_links() {
     spec.name = link->ring_name;
     spec.huge_dir = deployment.memory.huge_pages;
     spec.group = deployment.memory.group;
-    const int node =
-        options_.placement.node != ipc::node_auto ? options_.placement.node : ipc::node_of_cpu(cpu);
+    // The worker's, which reads every line of it; where the file leaves that open, our own.
+    const int node = ipc::node_of(deployment.worker_placement(worker),
+                                  ipc::node_of(options_.placement, ipc::node_of_cpu(cpu)));
     spec.before_touch = [&](std::span<std::byte> memory) {
       if (const auto lost = ipc::bind_to_node(memory, node, link->ring_name))
         options_.telemetry.degradation(*lost);
@@ -114,10 +115,13 @@ void CollectorThread::make_links() {
     if (!link->ring.degradation().empty())
       options_.telemetry.degradation({link->ring.degradation()});
     const auto& geometry = link->ring.geometry();
-    options_.telemetry.fact(
-        ipc::memory_fact(link->ring_name, {!spec.huge_dir.empty(), node, deployment.memory.lock},
-                         {link->ring.data(), geometry.page_bytes, geometry.huge_pages(), locked},
-                         fmt::format("{} slots", deployment.memory.spsc_slots)));
+    const ipc::MemoryWanted wanted{!spec.huge_dir.empty(), node, deployment.memory.lock};
+    const ipc::MemoryGot got{ipc::page_placement(link->ring.data(), node, geometry.page_bytes),
+                             geometry.huge_pages(), locked};
+    options_.telemetry.fact(ipc::memory_fact(
+        link->ring_name, wanted, got, fmt::format("{} slots", deployment.memory.spsc_slots)));
+    if (const auto strays = ipc::stray_pages(link->ring_name, wanted, got))
+      options_.telemetry.degradation(*strays);
     link->writer = ipc::SpscWriter(link->ring);
     records_.add_ring(link->writer);
     links_.push_back(std::move(link));

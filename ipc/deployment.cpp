@@ -54,7 +54,7 @@ constexpr std::array thread_keys{
     KeyDoc{"cpu", "integer or \"auto\"", "\"auto\"", "a core of this host",
            "Core the thread is pinned to."},
     KeyDoc{"node", "integer", "the core's", "a NUMA node of this host",
-           "Node of the thread's memory."},
+           "Node of the thread's memory; a worker's, of the rings that it reads, too."},
 };
 constexpr std::array sections{
     SectionDoc{"", "The deployment.", top_keys},
@@ -185,6 +185,18 @@ const ProcessSpec& Deployment::collector(std::string_view name) const {
 }
 const ProcessSpec& Deployment::worker(std::string_view name) const {
   return find(workers, name, "[[worker]]", file);
+}
+const ThreadPlacement& Deployment::worker_placement(std::string_view thread) const {
+  for (const auto& process : workers) {
+    for (std::size_t i = 0; i < process.threads.size(); ++i) {
+      if (process.thread_name(i) == thread) return process.threads[i];
+    }
+  }
+  throw ConfigError(fmt::format("{}: no thread of a [[worker]] is named '{}'", file, thread));
+}
+int node_of(const ThreadPlacement& placement, int otherwise) {
+  if (placement.node != node_auto) return placement.node;
+  return placement.cpu != cpu_auto ? node_of_cpu(placement.cpu) : otherwise;
 }
 std::uint32_t Deployment::collector_number(std::string_view name) const {
   return static_cast<std::uint32_t>(&collector(name) - collectors.data());

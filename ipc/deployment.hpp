@@ -25,6 +25,8 @@ struct ThreadPlacement {
   int cpu = cpu_auto;    // cpu_auto: the next core that the process may use
   int node = node_auto;  // NUMA node of its memory; node_auto: its core's
 };
+// As the file says it, else its core's as the file names it, else `otherwise`.
+int node_of(const ThreadPlacement& placement, int otherwise);
 
 // A collector or a worker process.
 struct ProcessSpec {
@@ -59,6 +61,8 @@ struct Deployment {
   // Throws ConfigError that lists the known names.
   [[nodiscard]] const ProcessSpec& collector(std::string_view name) const;
   [[nodiscard]] const ProcessSpec& worker(std::string_view name) const;
+  // Of a worker thread, by its name. Throws ConfigError.
+  [[nodiscard]] const ThreadPlacement& worker_placement(std::string_view thread) const;
   [[nodiscard]] std::uint32_t collector_number(std::string_view name) const;
 };
 

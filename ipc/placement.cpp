@@ -188,15 +188,22 @@ std::optional<PagePlacement> page_placement(std::span<const std::byte> memory, i
   if (::move_pages(0, sampled, addresses.data(), nullptr, nodes.data(), 0) != 0) {
     return std::nullopt;
   }
+  return placement_of(nodes, node);
+}
+
+PagePlacement placement_of(std::span<const int> answers, int node) {
   PagePlacement placement;
-  placement.looked_at = sampled;
-  for (const int found : nodes) {
+  placement.looked_at = answers.size();
+  auto& strays = placement.elsewhere_nodes;
+  for (const int found : answers) {
     if (found < 0) {
       ++placement.absent;
     } else if (found == node) {
       ++placement.on_node;
-    } else if (placement.elsewhere++ == 0) {
-      placement.elsewhere_node = found;
+    } else {
+      ++placement.elsewhere;
+      const auto at = std::lower_bound(strays.begin(), strays.end(), found);
+      if (at == strays.end() || *at != found) strays.insert(at, found);
     }
   }
   return placement;
@@ -252,30 +259,49 @@ std::vector<PlacementFact> scheduling_facts() {
           PlacementFact{"memlock limit", "", memlock_text(), ""}, cgroup_fact()};
 }
 
+namespace {
+
+// "2 of 8 on node 1", "on nodes 1,3".
+std::string strays_text(const PagePlacement& pages) {
+  return std::to_string(pages.elsewhere) + " of " + std::to_string(pages.looked_at) +
+         (pages.elsewhere_nodes.size() > 1 ? " on nodes " : " on node ") +
+         cpu_list(pages.elsewhere_nodes);
+}
+
+std::string node_text(const std::optional<PagePlacement>& pages, int node) {
+  if (!pages || pages->looked_at == 0) return "node unknown";
+  std::string text = pages->elsewhere != 0 ? strays_text(*pages) : "node " + std::to_string(node);
+  if (pages->absent == pages->looked_at) text = "node unknown";
+  if (pages->absent == 0) return text;
+  return text + " (" + std::to_string(pages->absent) + " of " + std::to_string(pages->looked_at) +
+         " pages are not there)";
+}
+
+}  // namespace
+
 PlacementFact memory_fact(std::string_view segment, const MemoryWanted& wanted,
                           const MemoryGot& got, std::string detail) {
   const auto pages = [](bool huge) { return std::string(huge ? "huge pages" : "small pages"); };
   PlacementFact fact{std::string(segment), pages(wanted.huge_pages), pages(got.huge_pages),
                      std::move(detail)};
   if (wanted.node >= 0) {
-    const auto node = std::to_string(wanted.node);
-    fact.asked += ", node " + node;
-    const auto placed = page_placement(got.memory, wanted.node, got.page_bytes);
-    if (!placed) {
-      fact.applied += ", node unknown";
-    } else if (placed->elsewhere == 0) {
-      fact.applied += ", node " + node;
-    } else {
-      fact.applied += ", " + std::to_string(placed->elsewhere) + " of " +
-                      std::to_string(placed->looked_at) + " on node " +
-                      std::to_string(placed->elsewhere_node);
-    }
+    fact.asked += ", node " + std::to_string(wanted.node);
+    fact.applied += ", " + node_text(got.pages, wanted.node);
   }
   if (wanted.locked) {
     fact.asked += ", locked";
     fact.applied += got.locked ? ", locked" : ", not locked";
   }
   return fact;
+}
+
+std::optional<Degradation> stray_pages(std::string_view segment, const MemoryWanted& wanted,
+                                       const MemoryGot& got) {
+  if (wanted.node < 0 || !got.pages || got.pages->elsewhere == 0) return std::nullopt;
+  return Degradation{std::string(segment) + ": wanted on node " + std::to_string(wanted.node) +
+                     ", but of its pages " + strays_text(*got.pages) +
+                     "; reads and writes of those cross the nodes; free memory on node " +
+                     std::to_string(wanted.node) + " and start again"};
 }
 
 }  // namespace ringside::ipc

@@ -30,6 +30,16 @@ struct PlacementFact {
   std::string detail;
 };
 
+// Where the kernel says that pages lie.
+struct PagePlacement {
+  std::size_t looked_at = 0;  // at most page_sample_max, spread evenly
+  std::size_t on_node = 0;
+  std::size_t elsewhere = 0;
+  std::size_t absent = 0;            // not touched yet
+  std::vector<int> elsewhere_nodes;  // where the stray pages are, ascending
+};
+inline constexpr std::size_t page_sample_max = 1024;
+
 // A segment's memory, as it was wanted and as it came.
 struct MemoryWanted {
   bool huge_pages = false;
@@ -37,14 +47,16 @@ struct MemoryWanted {
   bool locked = false;
 };
 struct MemoryGot {
-  std::span<const std::byte> memory;  // every page touched
-  std::size_t page_bytes = 0;
+  std::optional<PagePlacement> pages;  // nothing: the kernel does not say
   bool huge_pages = false;
   bool locked = false;
 };
 // "small pages, node 0, locked"; the node is the one on which the kernel says the pages lie.
 PlacementFact memory_fact(std::string_view segment, const MemoryWanted& wanted,
                           const MemoryGot& got, std::string detail);
+// Nothing: no node was wanted, the pages lie there, or the kernel does not say (the fact does).
+std::optional<Degradation> stray_pages(std::string_view segment, const MemoryWanted& wanted,
+                                       const MemoryGot& got);
 
 // --- Cores --------------------------------------------------------------------------------------
 
@@ -85,17 +97,11 @@ std::size_t node_count();
 std::optional<Degradation> bind_to_node(std::span<std::byte> memory, int node,
                                         std::string_view what);
 
-struct PagePlacement {
-  std::size_t looked_at = 0;  // at most page_sample_max, spread evenly
-  std::size_t on_node = 0;
-  std::size_t elsewhere = 0;
-  std::size_t absent = 0;   // not touched yet
-  int elsewhere_node = -1;  // where the first stray page is
-};
-inline constexpr std::size_t page_sample_max = 1024;
 // Asks the kernel (move_pages with no destination). Nothing: it does not say.
 std::optional<PagePlacement> page_placement(std::span<const std::byte> memory, int node,
                                             std::size_t page_bytes);
+// What its answers mean: a node for each page, or a negative error.
+PagePlacement placement_of(std::span<const int> answers, int node);
 
 // Keeps the pages in memory until they are unmapped. Nothing: done.
 std::optional<Degradation> lock_memory(std::span<const std::byte> memory, std::string_view what);

@@ -102,10 +102,12 @@ ipc::Segment WorkerThread::create(ipc::SegmentSpec spec, const ipc::SegmentFill&
   ipc::Segment segment = ipc::create_segment(spec, fill);
   if (!segment.degradation().empty()) telemetry.degradation({segment.degradation()});
   const auto& geometry = segment.geometry();
+  const ipc::MemoryWanted wanted{!spec.huge_dir.empty(), node(), lock};
+  const ipc::MemoryGot got{ipc::page_placement(segment.data(), node(), geometry.page_bytes),
+                           geometry.huge_pages(), locked};
   telemetry.fact(
-      ipc::memory_fact(spec.name, {!spec.huge_dir.empty(), node(), lock},
-                       {segment.data(), geometry.page_bytes, geometry.huge_pages(), locked},
-                       fmt::format("{} items", spec.item_count)));
+      ipc::memory_fact(spec.name, wanted, got, fmt::format("{} items", spec.item_count)));
+  if (const auto strays = ipc::stray_pages(spec.name, wanted, got)) telemetry.degradation(*strays);
   return segment;
 }
 

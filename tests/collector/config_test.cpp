@@ -9,6 +9,8 @@
 #include <iterator>
 #include <string>
 
+#include "ipc/placement.hpp"
+
 namespace ringside::collector {
 namespace {
 
@@ -90,6 +92,17 @@ TEST_F(ConfigFile, ReadsEveryPartOfAValidFile) {
   EXPECT_EQ(config.venues[0].depth, 25U);
   EXPECT_TRUE(config.venues[0].channels.trade);
   EXPECT_FALSE(config.venues[0].channels.bbo);
+}
+
+TEST_F(ConfigFile, AThreadsMemoryIsOnTheNodeThatTheFileNamesOrOnItsCores) {
+  constexpr int otherwise = 7;
+  const auto core = load(valid);
+  EXPECT_EQ(ipc::node_of(core.deployment.worker_placement("w0.0"), otherwise), ipc::node_of_cpu(3));
+  const auto named = load(replaced("{ cpu = 3 }", "{ cpu = 3, node = 1 }"));
+  EXPECT_EQ(ipc::node_of(named.deployment.worker_placement("w0.0"), otherwise), 1);
+  const auto open = load(replaced("{ cpu = 3 }", "{ cpu = \"auto\" }"));
+  EXPECT_EQ(ipc::node_of(open.deployment.worker_placement("w0.0"), otherwise), otherwise);
+  EXPECT_THROW((void)core.deployment.worker_placement("w0.1"), ipc::ConfigError);
 }
 
 TEST_F(ConfigFile, EndpointsDefaultToTheVenuesOwn) {

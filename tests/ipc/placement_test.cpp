@@ -97,25 +97,67 @@ TEST_F(Pages, BoundBeforeTheirFirstTouchLieOnTheirNode) {
   EXPECT_EQ(placement->elsewhere, 0U);
 }
 
-TEST_F(Pages, AreToldAsWantedAndAsTheyCame) {
+TEST_F(Pages, ThatLieElsewhereThanWantedAreFound) {
   const int node = node_of_cpu(allowed_cpus().at(0));
-  const auto degraded = bind_to_node(memory_, node, "pages");
   std::fill(memory_.begin(), memory_.end(), std::byte{1});
   const auto page_bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-  auto fact = memory_fact("books.w0.0", {true, -1, true}, {memory_, page_bytes, false, false}, "x");
+  const auto pages = page_placement(memory_, 1000, page_bytes);
+  if (!pages || node < 0) GTEST_SKIP() << "this kernel or container does not say";
+  EXPECT_EQ(pages->on_node, 0U);
+  EXPECT_EQ(pages->elsewhere, pages->looked_at);
+  EXPECT_FALSE(pages->elsewhere_nodes.empty());
+}
+
+// What a kernel of a host with several nodes answers, which not every host can be made to.
+MemoryGot got_from(const std::vector<int>& answers, int node) {
+  return {placement_of(answers, node), false, true};
+}
+
+TEST(MemoryFact, SaysWhatWasWantedAndWhatCame) {
+  const auto fact = memory_fact("books.w0.0", {true, -1, true}, {std::nullopt, false, false}, "x");
   EXPECT_EQ(fact.key, "books.w0.0");
   EXPECT_EQ(fact.asked, "huge pages, locked");
   EXPECT_EQ(fact.applied, "small pages, not locked");
   EXPECT_EQ(fact.detail, "x");
-  if (degraded || !page_placement(memory_, node, page_bytes))
-    GTEST_SKIP() << "this kernel or container does not say where pages lie";
-  const auto here = ", node " + std::to_string(node);
-  fact = memory_fact("books.w0.0", {false, node, false}, {memory_, page_bytes, false, true}, "");
-  EXPECT_EQ(fact.asked, "small pages" + here);
-  EXPECT_EQ(fact.applied, "small pages" + here);
-  // Elsewhere than wanted: as many as there are, and where.
-  fact = memory_fact("books.w0.0", {false, node + 1, true}, {memory_, page_bytes, false, true}, "");
-  EXPECT_EQ(fact.applied, "small pages, 256 of 256 on node " + std::to_string(node) + ", locked");
+}
+
+TEST(MemoryFact, OnTheNodeThatWasWantedIsNoDegradation) {
+  const MemoryWanted wanted{false, 1, true};
+  const auto got = got_from({1, 1, 1, 1}, 1);
+  EXPECT_EQ(memory_fact("s", wanted, got, "").asked, "small pages, node 1, locked");
+  EXPECT_EQ(memory_fact("s", wanted, got, "").applied, "small pages, node 1, locked");
+  EXPECT_FALSE(stray_pages("s", wanted, got));
+}
+
+TEST(MemoryFact, PagesOnOtherNodesAreCountedAndNamed) {
+  const MemoryWanted wanted{false, 1, false};
+  const auto one = got_from({1, 0, 1, 0}, 1);
+  EXPECT_EQ(memory_fact("s", wanted, one, "").applied, "small pages, 2 of 4 on node 0");
+  const auto degraded = stray_pages("spsc.c0.0.w0.0", wanted, one);
+  ASSERT_TRUE(degraded);
+  EXPECT_TRUE(degraded->line.starts_with(
+      "spsc.c0.0.w0.0: wanted on node 1, but of its pages 2 of 4 on node 0;"))
+      << degraded->line;
+  EXPECT_EQ(degraded->line.find('\n'), std::string::npos);
+  const auto several = got_from({3, 0, 1, 3, 0, 2}, 1);
+  EXPECT_EQ(memory_fact("s", wanted, several, "").applied, "small pages, 5 of 6 on nodes 0,2-3");
+  EXPECT_EQ(several.pages->on_node, 1U);
+}
+
+TEST(MemoryFact, WhatTheKernelDoesNotSayIsUnknownAndNeverTheNode) {
+  const MemoryWanted wanted{false, 1, false};
+  EXPECT_EQ(memory_fact("s", wanted, {}, "").applied, "small pages, node unknown");
+  EXPECT_EQ(memory_fact("s", wanted, got_from({}, 1), "").applied, "small pages, node unknown");
+  const auto none = got_from({-2, -2}, 1);  // ENOENT: not touched
+  EXPECT_EQ(memory_fact("s", wanted, none, "").applied,
+            "small pages, node unknown (2 of 2 pages are not there)");
+  const auto some = got_from({1, -2, 0, -14}, 1);
+  EXPECT_EQ(memory_fact("s", wanted, some, "").applied,
+            "small pages, 1 of 4 on node 0 (2 of 4 pages are not there)");
+  EXPECT_FALSE(stray_pages("s", wanted, {}));
+  EXPECT_FALSE(stray_pages("s", wanted, none));
+  EXPECT_TRUE(stray_pages("s", wanted, some));
+  EXPECT_FALSE(stray_pages("s", {false, -1, false}, some)) << "any node will do";
 }
 
 TEST_F(Pages, NotTouchedYetAreAbsent) {
