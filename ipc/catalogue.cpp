@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <string>
 #include <system_error>
 
 #include "ipc/check.hpp"
+#include "ipc/plain_bytes.hpp"
 
 namespace ringside::ipc {
 namespace {
@@ -69,7 +69,7 @@ std::uint32_t CatalogueWriter::append(const CatalogueItem& item) {
   assign(entry.venue, item.venue, "venue");
   assign(entry.symbol, item.symbol, "symbol");
   assign(entry.worker, item.worker, "worker thread");
-  std::memcpy(&entries_[count_], &entry, sizeof entry);  // P1: pairs with C2
+  put_plain(&entries_[count_], &entry, sizeof entry);  // P1: pairs with C2
   auto& count = segment_->writable_header().kind_words[0].value;
   count.store(count_ + 1, std::memory_order_release);  // P2: pairs with C1
   return count_++;

@@ -1,7 +1,8 @@
 #include "ipc/catalogue_reader.hpp"
 
 #include <algorithm>
-#include <cstring>
+
+#include "ipc/plain_bytes.hpp"
 
 namespace ringside::ipc {
 
@@ -22,7 +23,7 @@ std::uint32_t CatalogueReader::count() const noexcept {
 CatalogueStatus CatalogueReader::at(std::uint32_t index, CatalogueEntry& entry) const noexcept {
   if (index >= count()) return CatalogueStatus::Empty;
   CatalogueEntry copy;
-  std::memcpy(&copy, &entries_[index], sizeof copy);  // C2: pairs with P1
+  take_plain(&copy, &entries_[index], sizeof copy);  // C2: pairs with P1
   if (!copy.venue.valid() || !copy.symbol.valid() || !copy.worker.valid()) {
     return CatalogueStatus::Corrupt;
   }

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <new>
 #include <system_error>
 #include <utility>
 
 #include "ipc/check.hpp"
+#include "ipc/plain_bytes.hpp"
 
 namespace ringside::ipc {
 namespace {
@@ -32,11 +32,13 @@ std::size_t histogram_capacity_of(const SegmentGeometry& geometry) {
 }
 
 template <std::size_t Bytes>
-void assign_name(FixedText<Bytes>& text, std::string_view name, const char* what) {
+void assign_name(FixedText<Bytes>& shared, std::string_view name, const char* what) {
+  FixedText<Bytes> text;
   if (name.empty() || !text.assign(name)) {
     fail(EINVAL, std::string(what) + " \"" + std::string(name) + "\" must have 1 to " +
                      std::to_string(text.length_max) + " printable characters");
   }
+  put_plain(&shared, &text, sizeof text);  // P1: pairs with C2
 }
 
 // The count that a reader may go by.
@@ -49,7 +51,7 @@ std::size_t released(const Atomic<std::uint64_t>& count, std::size_t max) noexce
 template <typename Text>
 bool take_text(const Text& shared, std::string& text) {
   Text copy;
-  std::memcpy(&copy, &shared, sizeof copy);  // C2: pairs with P1
+  take_plain(&copy, &shared, sizeof copy);  // C2: pairs with P1
   if (!copy.valid()) return false;
   text = std::string(copy.view());
   return true;
@@ -113,8 +115,9 @@ Atomic<std::uint64_t>& Telemetry::value_of(std::string_view name, CounterKind ki
   }
   if (count == counters_max) fail(ENOSPC, full("counters", counters_max));
   assign_name(block_->counter_names[count], name, "counter");
-  block_->counter_values[count].kind = static_cast<std::uint32_t>(kind);  // P1: pairs with C2
-  block_->counter_count.store(count + 1, std::memory_order_release);      // P2: pairs with C1
+  const auto wire_kind = static_cast<std::uint32_t>(kind);
+  put_plain(&block_->counter_values[count].kind, &wire_kind, sizeof wire_kind);  // P1: with C2
+  block_->counter_count.store(count + 1, std::memory_order_release);  // P2: pairs with C1
   return block_->counter_values[count].value;
 }
 
@@ -145,7 +148,7 @@ void Telemetry::fact(const PlacementFact& fact) {
   const std::lock_guard lock(registration_);
   const auto count = block_->fact_count.load(std::memory_order_relaxed);  // owner: under lock
   if (count == facts_max) return;
-  FactEntry& entry = block_->facts[count];
+  FactEntry entry;
   if (count == facts_max - 1) {
     // The table says itself that it is full; a process must not fail for that.
     entry.key.assign_cut("more");
@@ -156,7 +159,12 @@ void Telemetry::fact(const PlacementFact& fact) {
     entry.applied.assign_cut(fact.applied);
     entry.detail.assign_cut(fact.detail);
   }
-  block_->fact_count.store(count + 1, std::memory_order_release);  // P2: pairs with C1
+  FactEntry& shared = block_->facts[count];
+  put_plain(&shared.key, &entry.key, sizeof entry.key);              // P1: pairs with C2
+  put_plain(&shared.asked, &entry.asked, sizeof entry.asked);        // P1: pairs with C2
+  put_plain(&shared.applied, &entry.applied, sizeof entry.applied);  // P1: pairs with C2
+  put_plain(&shared.detail, &entry.detail, sizeof entry.detail);     // P1: pairs with C2
+  block_->fact_count.store(count + 1, std::memory_order_release);    // P2: pairs with C1
 }
 
 void Telemetry::degradation(const Degradation& degradation) {
@@ -165,8 +173,9 @@ void Telemetry::degradation(const Degradation& degradation) {
       block_->degradation_count.load(std::memory_order_relaxed);  // owner: under lock
   if (count == degradations_max) return;
   const bool last = count == degradations_max - 1;
-  block_->degradations[count].assign_cut(last ? std::string("no room for further fall-backs")
-                                              : degradation.line);
+  DegradationLine line;
+  line.assign_cut(last ? std::string("no room for further fall-backs") : degradation.line);
+  put_plain(&block_->degradations[count], &line, sizeof line);            // P1: pairs with C2
   block_->degradation_count.store(count + 1, std::memory_order_release);  // P2: pairs with C1
 }
 
@@ -203,9 +212,10 @@ std::vector<CounterReading> TelemetryReader::counters() const {
   for (std::size_t i = 0; i < count; ++i) {
     CounterReading reading;
     const auto& entry = block_->counter_values[i];
-    reading.kind = entry.kind == static_cast<std::uint32_t>(CounterKind::Gauge)
-                       ? CounterKind::Gauge
-                       : CounterKind::Counter;
+    std::uint32_t kind = 0;
+    take_plain(&kind, &entry.kind, sizeof kind);  // C2: pairs with P1
+    reading.kind = kind == static_cast<std::uint32_t>(CounterKind::Gauge) ? CounterKind::Gauge
+                                                                          : CounterKind::Counter;
     reading.value = entry.value.load(std::memory_order_relaxed);  // C3: pairs with P3
     if (take_text(block_->counter_names[i], reading.name)) readings.push_back(std::move(reading));
   }

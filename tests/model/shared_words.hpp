@@ -4,7 +4,9 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <type_traits>
 
 #include "tests/model/checker.hpp"
@@ -128,6 +130,17 @@ inline void futex_wait(const Atomic<std::uint32_t>& word, std::uint32_t expected
 }
 inline void futex_wake(const Atomic<std::uint32_t>* word, std::uint32_t count) noexcept {
   if (auto* checker = model::Checker::running()) checker->wake(word, count);
+}
+
+// In place of those of ipc/plain_bytes.hpp.
+#define RINGSIDE_PLAIN_BYTES 1
+inline void put_plain(void* shared, const void* from, std::size_t bytes) noexcept {
+  model::wrote(shared, bytes);
+  std::memcpy(shared, from, bytes);
+}
+inline void take_plain(void* to, const void* shared, std::size_t bytes) noexcept {
+  model::reads(shared, bytes);
+  std::memcpy(to, shared, bytes);
 }
 
 }  // namespace ringside::ipc
