@@ -112,8 +112,8 @@ std::uint64_t Publisher::snapshot_slots(const Book& book) const noexcept {
 
 void Publisher::on_tick() noexcept { credit_ = std::min(credit_ + credit_per_tick_, credit_max_); }
 
-bool Publisher::late_joiner_round(const BookHead& head, const ipc::BookView& view, const Book* book,
-                                  Ticks now) noexcept {
+bool Publisher::late_joiner_round(const BookHead& head, const ipc::BookView& view,
+                                  const TermsInForce& terms, const Book* book, Ticks now) noexcept {
   const std::uint32_t bids = book != nullptr ? std::min(view.bid_count, key_levels) : 0;
   const std::uint32_t asks = book != nullptr ? std::min(view.ask_count, key_levels) : 0;
   const std::uint64_t slots =
@@ -132,9 +132,12 @@ bool Publisher::late_joiner_round(const BookHead& head, const ipc::BookView& vie
   std::copy_n(view.asks.begin(), asks, scratch_.begin() + bids);
   put(key, {scratch_.data(), bids + asks}, now);
 
-  Record terms = record_of(head, Kind::Instrument);
-  terms.price = view.terms.packed();
-  put(terms, {}, now);
+  if (terms.known) {
+    Record announced = record_of(head, Kind::Instrument);
+    announced.epoch = terms.epoch;
+    announced.price = terms.terms.packed();
+    put(announced, {}, now);
+  }
   if (book != nullptr) {
     snapshot(head, *book, now);
     credit_ -= static_cast<std::int64_t>(snapshot_slots(*book));  // what it just earned

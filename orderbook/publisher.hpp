@@ -31,6 +31,13 @@ struct BookHead {
   std::uint64_t reference = 0;
 };
 
+// Of an instrument; ahead of its book's while a new epoch's snapshot is awaited.
+struct TermsInForce {
+  bool known = false;
+  std::uint32_t epoch = 0;
+  InstrumentTerms terms;
+};
+
 class Publisher {
  public:
   // `clock` null: what is published at `now` is stamped `now`.
@@ -44,10 +51,11 @@ class Publisher {
   // All levels as Snapshot records, First to Last, best first.
   void snapshot(const BookHead& head, const Book& book, Ticks now) noexcept;
 
-  // For late joiners: a key record, the terms, and with `book` not null the whole book. False: not
-  // now, the share is used up.
+  // For late joiners: a key record, the terms in force, if they are known, and with `book` not null
+  // the whole book. False: not now, the share is used up.
   [[nodiscard]] bool late_joiner_round(const BookHead& head, const ipc::BookView& view,
-                                       const Book* book, Ticks now) noexcept;
+                                       const TermsInForce& terms, const Book* book,
+                                       Ticks now) noexcept;
   // A millisecond has gone by: an idle ring earns its share by time.
   void on_tick() noexcept;
 

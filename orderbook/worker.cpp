@@ -455,7 +455,9 @@ void Worker::serve_late_joiners(Ticks now) noexcept {
   BookHead head{instrument.id, view.epoch, now, view.exchange};
   if (unverified) head.flags = flag_unverified;
   const Book* book = good ? &instrument.tracked.book() : nullptr;
-  if (!publisher_.late_joiner_round(head, view, book, now)) return;
+  const TrackedBook& tracked = instrument.tracked;
+  const TermsInForce terms{tracked.has_terms(), tracked.epoch(), tracked.terms()};
+  if (!publisher_.late_joiner_round(head, view, terms, book, now)) return;
   if (next_late_joiner_++ == 0) late_joiner_round_began_ = now;
   ++counters_.keys_published;
   if (good) ++counters_.whole_books_published;

@@ -504,6 +504,30 @@ TEST_F(WorkerTest, LateJoinersGetAKeyAndTheWholeBookOfEachInstrumentInTurn) {
   EXPECT_EQ(books[1], 0) << "a book with a gap is worth nothing";
 }
 
+TEST_F(WorkerTest, LateJoinersAreToldTheTermsInForceAndNoneWhereNoneAreKnown) {
+  // What each round says of them: an epoch, and their numbers.
+  const auto told = [&] {
+    script_.tick(600);
+    std::map<std::uint32_t, std::int64_t> terms;
+    for (const auto& one : script_.seen(true)) {
+      if (one.record.kind == Kind::Instrument) terms[one.record.epoch] = one.record.price;
+    }
+    return terms;
+  };
+  using Told = std::map<std::uint32_t, std::int64_t>;
+  script_.take(status_of(btc, State::Syncing, Cause::Starting));
+  EXPECT_EQ(told(), Told{});
+  script_.take(terms_of(btc, epoch1, plain));
+  EXPECT_EQ(told(), (Told{{epoch1, plain.packed()}})) << "trades come before the book does";
+  go_live(btc);
+  EXPECT_EQ(told(), (Told{{epoch1, plain.packed()}}));
+  auto finer = plain;
+  finer.price_exponent = Exponent{-6};
+  script_.take(terms_of(btc, epoch1 + 1, finer));
+  (void)script_.seen(true);
+  EXPECT_EQ(told(), (Told{{epoch1 + 1, finer.packed()}})) << "though the book is the old one";
+}
+
 TEST_F(WorkerTest, WholeBooksTakeNoMoreThanTheirShareOfABusyRing) {
   WorkerOptions options;
   options.late_joiner_round_ticks_min = 0;

@@ -5,8 +5,11 @@
 #include <map>
 #include <random>
 
+#include "tests/collector/capture_lines.hpp"
 #include "tests/tools/scripted_source.hpp"
 #include "tools/ringside/analysis/bars.hpp"
+#include "tools/ringside/capture_source.hpp"
+#include "tools/ringside/verification.hpp"
 
 namespace ringside::tools::analysis_test {
 namespace {
@@ -196,6 +199,51 @@ TEST(Bars, OfRandomTradesAddUpToAllThatWasTraded) {
     }
   }
 }
+
+struct Set {
+  const char* name;
+  const char* venue;
+};
+class RecordedBars : public ::testing::TestWithParam<Set> {};
+
+TEST_P(RecordedBars, AddUpToTheOraclesTrades) {
+  const auto folder = collector::bench::captures_folder();
+  if (folder.empty()) GTEST_SKIP() << "RINGSIDE_CAPTURES is not set";
+  const auto [set, venue] = GetParam();
+  const auto capture = folder + "/" + set + ".gz";
+  CaptureSource source(venue, capture);
+  BarBuilder builder(parse_bar_rule("time:10s").value(), source.instruments().size());
+  std::vector<Bar> bars;
+  SourceEvent event;
+  while (source.next(event)) builder.take(event, bars);
+  builder.finish(bars);
+  struct Sums {
+    ExactSum volume, notional;
+    std::uint64_t trades = 0;
+  };
+  std::map<std::string, Sums> sums;
+  for (const auto& bar : bars) {
+    auto& sum = sums[source.instruments()[bar.instrument].symbol];
+    sum.volume.add(bar.volume, bar.quantity_power);
+    sum.notional.add(bar.notional, bar.price_power + bar.quantity_power);
+    sum.trades += bar.trades;
+  }
+  const auto verified = verify_capture(venue, capture);
+  ASSERT_EQ(sums.size(), verified.trades.size());
+  for (const auto& [symbol, totals] : verified.trades) {
+    EXPECT_EQ(sums[symbol].trades, totals.count) << symbol;
+    EXPECT_EQ(sums[symbol].volume.text(), totals.quantity_sum) << symbol;
+    EXPECT_EQ(sums[symbol].notional.text(), totals.notional_sum) << symbol;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Sets, RecordedBars,
+                         ::testing::Values(Set{"kraken_v1_a", "kraken-v1"},
+                                           Set{"binance_spot_btcusdt", "binance"},
+                                           Set{"binance_us_multi", "binance-us"},
+                                           Set{"binance_usdm_btcusdt", "binance-usdm"},
+                                           Set{"binance_cm_btcusd_perp", "binance-coinm"}),
+                         [](const auto& set) { return std::string(set.param.name); });
 
 }  // namespace
 }  // namespace ringside::tools::analysis_test

@@ -189,7 +189,7 @@ TEST(TardisExport, WhatIsThereAlreadyIsReplacedOnlyWhereAsked) {
     exported(source, folder);
     FAIL();
   } catch (const CommandError& error) {
-    EXPECT_NE(std::string(error.what()).find("--overwrite"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("--replace"), std::string::npos) << error.what();
   }
   source.rewind();
   source.trade(midnight, Side::Bid, 2, 1);

@@ -19,7 +19,7 @@ namespace {
     throw CommandError(
         fmt::format("'{}' is there already, perhaps of another capture of that day; remove it, "
                     "write to another "
-                    "folder, or say --overwrite",
+                    "folder, or say --replace",
                     path.string()));
   }
   throw CommandError(fmt::format("cannot write '{}': {}", path.string(), std::strerror(errno)));
