@@ -12,14 +12,13 @@
 #include <vector>
 
 #include "ipc/check.hpp"
-#include "ipc/spsc_ring.hpp"
+#include "perf/spsc_transfer.hpp"
 #include "perf/suites.hpp"
 #include "perf/two_processes.hpp"
 
 namespace ringside::perf {
 namespace {
 
-constexpr std::uint64_t ring_slots = 8192;
 constexpr unsigned batch_records = 32;
 
 struct Item {
@@ -28,55 +27,11 @@ struct Item {
 static_assert(sizeof(Item) == slot_bytes);
 using BoostQueue = boost::lockfree::spsc_queue<Item, boost::lockfree::capacity<ring_slots - 1>>;
 
-constexpr std::uint64_t scrambled(std::uint64_t i) { return i * 0x9e3779b97f4a7c15ULL; }
-
 // What the tests of both sides agree on: every word of an item follows from its number.
 Item item_of(std::uint64_t i) {
   return {{i, scrambled(i), ~i, i + 1, scrambled(i) ^ 1, i ^ 2, 3, 4}};
 }
 bool is_item(const Item& item, std::uint64_t i) { return item.words == item_of(i).words; }
-
-void fill_slot(ipc::Slot& slot, std::uint64_t i) {
-  slot.instrument = static_cast<std::uint32_t>(i);
-  slot.kind = Kind::Trade;
-  slot.flags = 0;
-  slot.side_or_reason = 0;
-  slot.receive_tsc = i;
-  slot.exchange_ns = static_cast<std::int64_t>(~i);
-  slot.price = static_cast<std::int64_t>(i);
-  slot.quantity = static_cast<std::int64_t>(i ^ 2);
-  slot.reference = scrambled(i);
-  slot.epoch = static_cast<std::uint32_t>(i);
-}
-bool is_record(const Record& record, std::uint64_t i) {
-  return record.instrument == static_cast<std::uint32_t>(i) && record.kind == Kind::Trade &&
-         record.receive_tsc == i && record.exchange_ns == static_cast<std::int64_t>(~i) &&
-         record.price == static_cast<std::int64_t>(i) &&
-         record.quantity == static_cast<std::int64_t>(i ^ 2) && record.reference == scrambled(i) &&
-         record.epoch == static_cast<std::uint32_t>(i);
-}
-
-// One ring of ours, shared with children, and the reader's word.
-struct Ring {
-  struct Word {
-    alignas(128) std::atomic<std::uint64_t> read_position{0};
-  };
-
-  ipc::Segment segment = ipc::create_private_segment(ipc::spsc_spec(ring_slots));
-  SharedMemory word_memory{sizeof(Word)};
-  Word* word = new (word_memory.data()) Word;
-
-  [[nodiscard]] ipc::SpscWriter writer() {
-    ipc::SpscWriter writer(segment);
-    writer.set_read_position_source(&word->read_position);
-    return writer;
-  }
-  [[nodiscard]] ipc::SpscReader reader() const {
-    ipc::SpscReader reader(segment);
-    reader.set_position_word(&word->read_position);
-    return reader;
-  }
-};
 
 struct BoostRing {
   BoostRing() : memory(sizeof(BoostQueue)), queue(new (memory.data()) BoostQueue) {}
@@ -214,68 +169,9 @@ void bench_round_trips(Report& report, bool small) {
 
 // --- Throughput --------------------------------------------------------------------------------
 
-// Each side of one transfer of `items`; `publish_each` records at once on our side.
-void write_ours(ipc::SpscWriter& writer, std::uint64_t items, unsigned publish_each) {
-  unsigned staged = 0;
-  for (std::uint64_t i = 0; i < items;) {
-    ipc::Slot* const slot = writer.claim(1);
-    if (slot == nullptr) {
-      if (staged != 0) writer.publish(Ticks{i});
-      staged = 0;
-      continue;
-    }
-    fill_slot(*slot, i++);
-    writer.commit();
-    if (++staged == publish_each) {
-      writer.publish(Ticks{i});
-      staged = 0;
-    }
-  }
-  writer.publish(Ticks{items});
-}
-void read_ours(ipc::SpscReader& reader, std::uint64_t items) {
-  for (std::uint64_t i = 0; i < items;) {
-    const Record* const record = reader.peek();
-    if (record == nullptr) continue;
-    RINGSIDE_CHECK(is_record(*record, i));
-    reader.advance();
-    ++i;
-  }
-}
-
-// The two sides of one timed transfer: it begins when both are there, and ends when all is read.
-template <typename Write>
-double written_and_read_ns(PingPong& lines, std::uint64_t items, Write write) {
-  ping(lines, 1);
-  const auto begin = steady_ns();
-  write();
-  ping(lines, 2);
-  return static_cast<double>(steady_ns() - begin) / static_cast<double>(items);
-}
-template <typename Read>
-void read_between(PingPong& lines, Read read) {
-  pong(lines, 1);
-  read();
-  pong(lines, 2);
-}
-
-// ns an item, from the first write to the last check, between two processes.
-template <typename Write, typename Read>
-double transfer_ns(std::uint64_t items, Write write, Read read) {
-  const auto cores = core_pair();
-  SharedMemory lines_memory(sizeof(PingPong));
-  auto& lines = *new (lines_memory.data()) PingPong;
-  Child reader(cores.second, [&] { read_between(lines, read); });
-  const double ns = written_and_read_ns(lines, items, write);
-  reader.join();
-  return ns;
-}
-
-double ours_ns(std::uint64_t items, unsigned publish_each,
-               unsigned prefetch_slots = ipc::spsc_prefetch_slots) {
+double ours_ns(std::uint64_t items, unsigned publish_each) {
   Ring ring;
   auto writer = ring.writer();
-  writer.set_prefetch_slots(prefetch_slots);
   auto reader = ring.reader();
   return transfer_ns(
       items, [&] { write_ours(writer, items, publish_each); }, [&] { read_ours(reader, items); });
@@ -377,35 +273,12 @@ void bench_throughput(Report& report, bool small) {
   report.figure("spsc.throughput64_records_per_second", "1/s", batched);
 }
 
-// What each choice is worth: the ring as it is against the ring without it, records a second.
-void bench_ablation(Report& report, bool small) {
-  const std::uint64_t items = small ? 20'000 : 2'000'000;
-  const unsigned rounds = small ? 1 : 9;
-  std::vector<double> chosen, no_prefetch, prefetch_4, prefetch_64, batch_1, batch_8, batch_256;
-  for (unsigned round = 0; round < rounds; ++round) {
-    chosen.push_back(1 / ours_ns(items, batch_records));
-    no_prefetch.push_back(1 / ours_ns(items, batch_records, 0));
-    prefetch_4.push_back(1 / ours_ns(items, batch_records, 4));
-    prefetch_64.push_back(1 / ours_ns(items, batch_records, 64));
-    batch_1.push_back(1 / ours_ns(items, 1));
-    batch_8.push_back(1 / ours_ns(items, 8));
-    batch_256.push_back(1 / ours_ns(items, 256));
-  }
-  report.ratio("spsc.ablation.prefetch16_vs_none", chosen, no_prefetch);
-  report.ratio("spsc.ablation.prefetch16_vs_4", chosen, prefetch_4);
-  report.ratio("spsc.ablation.prefetch16_vs_64", chosen, prefetch_64);
-  report.ratio("spsc.ablation.batch32_vs_1", chosen, batch_1);
-  report.ratio("spsc.ablation.batch32_vs_8", chosen, batch_8);
-  report.ratio("spsc.ablation.batch32_vs_256", chosen, batch_256);
-}
-
 }  // namespace
 
 void bench_ipc_spsc(Report& report, Scale scale) {
   const bool small = scale == Scale::Small;
   bench_round_trips(report, small);
   bench_throughput(report, small);
-  bench_ablation(report, small);
 }
 
 }  // namespace ringside::perf

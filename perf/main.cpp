@@ -31,6 +31,11 @@ void run_ipc(Report& report, Scale scale) {
   ringside::perf::bench_ipc_table(report, scale);
 }
 
+void run_ablation(Report& report, Scale scale) {
+  ringside::perf::pin_to(ringside::perf::core_pair().first);
+  ringside::perf::bench_ablation(report, scale);
+}
+
 void run_net(Report& report, Scale scale) {
   ringside::perf::pin_to(ringside::perf::core_pair().first);
   ringside::perf::bench_net_client(report, scale);
@@ -39,6 +44,7 @@ void run_net(Report& report, Scale scale) {
 
 constexpr std::array suites{
     Suite{"ipc", run_ipc},
+    Suite{"ablation", run_ablation},
     Suite{"net", run_net},
     Suite{"pipeline", ringside::perf::scenario_pipeline},
     Suite{"jobs", ringside::perf::bench_jobs},

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <fstream>
 #include <thread>
 
@@ -53,6 +54,30 @@ double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const auto middle = values.size() / 2;
   return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+std::size_t median_interval_margin(std::size_t values) {
+  constexpr double tail_max = 0.025;
+  double probability = std::pow(0.5, static_cast<double>(values));  // of none above the median
+  double tail = probability;
+  std::size_t margin = 0;
+  while (tail <= tail_max) {
+    probability *= static_cast<double>(values - margin) / static_cast<double>(margin + 1);
+    tail += probability;
+    ++margin;
+  }
+  return margin == 0 ? 0 : margin - 1;
+}
+
+void Report::compared(const std::string& name, const std::vector<double>& ours,
+                      const std::vector<double>& other) {
+  ratio(name, ours, other);
+  std::vector<double> ratios;
+  for (std::size_t i = 0; i < ours.size(); ++i) ratios.push_back(ours[i] / other[i]);
+  std::sort(ratios.begin(), ratios.end());
+  const auto margin = median_interval_margin(ratios.size());
+  metrics_.back().low = ratios[margin];
+  metrics_.back().high = ratios[ratios.size() - 1 - margin];
 }
 
 void Report::ratio(const std::string& name, const std::vector<double>& ours,

@@ -4,6 +4,7 @@
 // Threads: one. Bounded by nothing: set-up code.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -29,6 +30,10 @@ class Report {
   // Pairs of one round each, measured interleaved: value = median of ours/other. Equal lengths.
   void ratio(const std::string& name, const std::vector<double>& ours,
              const std::vector<double>& other);
+  // As ratio(), but low and high enclose the median with 95 % confidence (order statistics), or are
+  // the spread where there are too few rounds (five) for that.
+  void compared(const std::string& name, const std::vector<double>& ours,
+                const std::vector<double>& other);
   // `floor`: what it stands beside, in the same unit and of the same run; 0: nothing.
   void figure(const std::string& name, const std::string& unit, const std::vector<double>& samples,
               double floor = 0);
@@ -44,6 +49,9 @@ class Report {
 };
 
 double median(std::vector<double> values);
+// Of the ascending values of a sample: how many at each end lie outside the 95 % interval of the
+// median, which each value is above with probability 1/2, by itself. 0 for five values or fewer.
+std::size_t median_interval_margin(std::size_t values);
 
 // Processor, cores, kernel, and the noise of this moment: what the same 10 ms of work costs at the
 // median and at worst, as a ratio.

@@ -10,6 +10,9 @@ void bench_ipc_spsc(Report& report, Scale scale);
 void bench_ipc_broadcast(Report& report, Scale scale);
 void bench_ipc_table(Report& report, Scale scale);
 
+// Suite ablation.
+void bench_ablation(Report& report, Scale scale);
+
 // Suite net.
 void bench_net_client(Report& report, Scale scale);
 void bench_net_loop(Report& report, Scale scale);
