@@ -118,10 +118,12 @@ BinanceAdapter::BinanceAdapter(BinanceConfig config, RecordWriter& records, Adap
       info_chunks_(info_chunks_of(config_)),
       streams_(streams_config(config_)),
       terms_share_(binance_symbols_a_request),
-      rest_(config_.rest, std::vector(info_chunks_.size(), config_.info_weight), config_.seed) {
+      rest_(config_.rest, std::vector(std::size_t{depth_tasks()}, config_.info_weight),
+            config_.seed),
+      listings_(std::string(name_of(config_.market)), records, counters_) {
   const auto capacity = std::max(config_.instruments_max, config_.instruments.size());
   instruments_.reserve(capacity);
-  rest_.reserve(info_chunks_.size() + capacity);
+  rest_.reserve(depth_tasks() + capacity);
   info_chunks_.back().reserve(capacity);
   text_.reserve(64 + binance_streams_a_message * (binance_symbol_bytes_max + 16));
   for (const auto& given : config_.instruments) {
@@ -191,7 +193,7 @@ void BinanceAdapter::take(ConnectionIndex connection, const BinanceMessage& mess
       break;
   }
   const auto index = message.symbol;
-  if (instruments_[index].removed) return counters_.add(Count::AfterRemoval);
+  if (instruments_[index].away()) return counters_.add(Count::AfterRemoval);
   if (!symbols_.units(index).known) return counters_.add(Count::DeltasWhileSyncing);
   switch (message.event) {
     case BinanceEvent::Depth:
@@ -311,7 +313,7 @@ void BinanceAdapter::refused(const BinanceMessage& message, DecodeStatus reason,
   if (reason == DecodeStatus::SymbolMismatch) cause = Cause::UnknownSymbol;
   if (reason == DecodeStatus::NumberTooFine) {
     cause = Cause::PrecisionChanged;
-    widen(index, message);
+    widen(index, message.finer_price, message.finer_quantity);
   }
   lose(index, cause, now);
   instrument.join.want_snapshot();

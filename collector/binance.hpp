@@ -19,6 +19,10 @@
 // has, on each of its connections, streams or not, and wants them or not; where these differ, a
 // message goes out, one at a time on each connection.
 //
+// What the venue lists is asked for each metadata_period_ns, all of it: what is new, halted, gone
+// or has other increments is announced (listings.hpp). Who is listed no more has no streams and no
+// book until it is again (binance_listings.cpp).
+//
 // Threads: the collector thread's. Bounded by: instruments_max; join buffers
 // (binance_continuity.hpp); RestLimits; resync_attempts_max before an instrument is Failed (and
 // retried at the longest backoff). Allocates after construction only to buffer a join, and once
@@ -39,6 +43,7 @@
 #include "collector/binance_symbols.hpp"
 #include "collector/binance_trades.hpp"
 #include "collector/counters.hpp"
+#include "collector/listings.hpp"
 #include "collector/pacer.hpp"
 #include "collector/record_writer.hpp"
 #include "collector/venue_limits.hpp"
@@ -57,6 +62,7 @@ inline constexpr std::size_t binance_symbols_asked_singly = 16;  // more: the wh
 inline constexpr std::uint64_t binance_change_id_first = 1'000'000'000;  // above the plan's
 
 class BinanceFirstPass;
+struct BinanceTerms;
 
 struct BinanceConfig {
   BinanceMarket market = BinanceMarket::Spot;
@@ -80,7 +86,8 @@ struct BinanceConfig {
   RestLimits rest;
   std::uint32_t generation = 1;  // high part of the epochs
   std::int64_t silence_ns = binance_silence_ns;
-  std::uint64_t seed = 0;  // of the backoff's jitter
+  std::int64_t metadata_period_ns = 0;  // between looks at all that is listed; 0: none
+  std::uint64_t seed = 0;               // of the backoff's jitter
 
   // What the venue of this market documents: trades, layout, snapshot depth, limits.
   static BinanceConfig for_market(BinanceMarket market);
@@ -148,6 +155,13 @@ class BinanceAdapter final : public Adapter {
     bool streams = false;         // the venue has acknowledged its depth stream
     bool was_live = false;        // on this connection
     bool removed = false;
+    bool delisted = false;      // by the venue
+    bool halted = false;        // by the venue
+    bool unknown = false;       // the venue says that it has no such symbol
+    bool said = false;          // exchangeInfo has listed it, with these exponents
+    std::uint64_t said_in = 0;  // of whole lists, in which it stood last
+    Exponent said_price;
+    Exponent said_quantity;
     bool terms_due = false;  // added, and its exponents are not known
     std::int64_t terms_not_before_ns = 0;
     std::int64_t change_not_before_ns = 0;  // its subscription was refused
@@ -164,6 +178,8 @@ class BinanceAdapter final : public Adapter {
     Price newest_bid;                 // of it
     unsigned tickers_old = 0;
     BinanceCounts counts;
+
+    [[nodiscard]] bool away() const noexcept { return removed || delisted; }
   };
   struct Asked {              // of each batch
     std::int64_t due_ns = 0;  // when to send it (again); never: acknowledged
@@ -203,9 +219,11 @@ class BinanceAdapter final : public Adapter {
   void lose(SymbolIndex index, Cause cause, Now now) noexcept;
   void want_snapshot(SymbolIndex index, Now now) noexcept;
   void begin(SymbolIndex index, Cause cause, Now now) noexcept;
-  void widen(SymbolIndex index, const BinanceMessage& message) noexcept;
+  void widen(SymbolIndex index, Exponent price, Exponent quantity) noexcept;
   void take_snapshot(SymbolIndex index, std::string_view padded, Now now) noexcept;
-  void take_exchange_info(std::size_t chunk, int status, std::string_view padded, Now now) noexcept;
+  void take_exchange_info(RestSchedule::Task task, int status, std::string_view padded,
+                          Now now) noexcept;
+  void take_chunk(std::size_t chunk, int status, bool refused, Now now) noexcept;
   void request_due(Now now) noexcept;
   [[nodiscard]] bool asks_all(std::size_t chunk) const noexcept;
   void name_target(RestSchedule::Task task) noexcept;
@@ -222,6 +240,19 @@ class BinanceAdapter final : public Adapter {
   [[nodiscard]] bool take_change_answer(std::uint64_t id, bool refused, Now now) noexcept;
   void ask_for_terms(Now now) noexcept;
   void take_terms_answer(int status, bool refused, Now now) noexcept;
+
+  // binance_listings.cpp
+  [[nodiscard]] RestSchedule::Task listings_task() const noexcept {
+    return static_cast<RestSchedule::Task>(info_chunks_.size());
+  }
+  [[nodiscard]] RestSchedule::Task depth_tasks() const noexcept { return listings_task() + 1; }
+  void ask_for_listings(Now now) noexcept;
+  [[nodiscard]] bool read_listings(std::string_view padded, bool whole, Now now) noexcept;
+  void take_terms(SymbolIndex index, const BinanceTerms& terms, Now now) noexcept;
+  void take_status(SymbolIndex index, ListingStatus status, Now now) noexcept;
+  void subscribe_anew(Instrument& instrument) noexcept;
+  void leave(Instrument& instrument) noexcept;
+  void come_back(SymbolIndex index, Now now) noexcept;
 
   // binance_connections.cpp
   [[nodiscard]] bool may_send(Connection& connection, Now now) noexcept;
@@ -251,7 +282,10 @@ class BinanceAdapter final : public Adapter {
   std::string target_;  // scratch of requests
   std::int64_t next_look_ns_ = 0;
   std::int64_t next_terms_look_ns_ = 0;
+  std::int64_t next_listings_ns_ = 0;  // 0: not begun
+  std::uint64_t list_ = 0;             // whole lists that have come
   Counters counters_;
+  Listings listings_;
 };
 
 }  // namespace ringside::collector

@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "collector/binance.hpp"
-#include "collector/binance_metadata.hpp"
 
 namespace ringside::collector {
 namespace {
@@ -94,6 +93,7 @@ bool BinanceAdapter::publish(SymbolIndex index, const DepthSnapshot& snapshot, N
   instrument.live_since_ns = now.steady_ns;
   ++instrument.counts.snapshots;
   counters_.add(Count::BookSnapshots);
+  if (instrument.halted) state(instrument, State::Halted, Cause::VenueHalt, now);
   return true;
 }
 
@@ -140,13 +140,14 @@ void BinanceAdapter::begin(SymbolIndex index, Cause cause, Now now) noexcept {
 
 // The venue has made its tick or step smaller: the next epoch has finer units. Or so it seems: the
 // numbers may be another symbol's, and then the ticker's price is what gives that away.
-void BinanceAdapter::widen(SymbolIndex index, const BinanceMessage& message) noexcept {
+void BinanceAdapter::widen(SymbolIndex index, Exponent finer_price,
+                           Exponent finer_quantity) noexcept {
   auto& instrument = instruments_[index];
   const auto& units = symbols_.units(index);
-  const auto price = std::min(units.price, message.finer_price);
+  const auto price = std::min(units.price, finer_price);
   instrument.newest_bid =
       in_finer_units(instrument.newest_bid, units.price.power_of_ten - price.power_of_ten);
-  symbols_.set_units(index, price, std::min(units.quantity, message.finer_quantity));
+  symbols_.set_units(index, price, std::min(units.quantity, finer_quantity));
   instrument.join.restart();  // what is buffered is in the old units
 }
 
@@ -157,7 +158,9 @@ void BinanceAdapter::on_resync(InstrumentId id, std::uint32_t epoch, Cause cause
   if (found == instruments_.end()) return counters_.add(Count::ResyncsIgnored);
   const auto index = static_cast<SymbolIndex>(found - instruments_.begin());
   // Perhaps a worker that has just started, and does not know.
-  if (found->removed) return state(*found, State::Failed, Cause::Removed, now);
+  if (found->away()) {
+    return state(*found, State::Failed, found->removed ? Cause::Removed : Cause::Delisted, now);
+  }
   // Dropped records may have taken the newest epoch's terms with them: then the worker cannot
   // know that epoch.
   const bool old = epoch < found->epoch && cause != Cause::RecordsDropped;
@@ -175,14 +178,14 @@ void BinanceAdapter::on_resync(InstrumentId id, std::uint32_t epoch, Cause cause
 
 void BinanceAdapter::name_target(RestSchedule::Task task) noexcept {
   target_.assign(rest_prefix(config_.market));
-  if (task >= info_chunks_.size()) {
+  if (task >= depth_tasks()) {
     target_ += "depth?symbol=";
-    target_ += instruments_[task - info_chunks_.size()].given.symbol;
+    target_ += instruments_[task - depth_tasks()].given.symbol;
     target_ += "&limit=";
     return append_number(target_, config_.snapshot_limit);
   }
   target_ += "exchangeInfo";
-  if (asks_all(task)) return;
+  if (task == listings_task() || asks_all(task)) return;
   const auto& chunk = info_chunks_[task];
   if (chunk.size() == 1) {
     target_ += "?symbol=";
@@ -209,9 +212,9 @@ bool BinanceAdapter::asks_all(std::size_t chunk) const noexcept {
 void BinanceAdapter::request_due(Now now) noexcept {
   while (const auto task = rest_.overdue(now.steady_ns)) {
     counters_.add(Count::SnapshotTimeouts);
-    if (*task >= info_chunks_.size()) {
-      want_snapshot(static_cast<SymbolIndex>(*task - info_chunks_.size()), now);
-    } else {
+    if (*task >= depth_tasks()) {
+      want_snapshot(static_cast<SymbolIndex>(*task - depth_tasks()), now);
+    } else if (*task != listings_task()) {  // that one has a time of its own
       rest_.want(*task, now.steady_ns, RestSchedule::Turn::First);
     }
   }
@@ -237,10 +240,10 @@ void BinanceAdapter::on_response(std::uint32_t request_id, const RestReply& repl
     counters_.add(Count::RequestsFailed);
   }
   if (!answer || !answer->current) return counters_.add(Count::SnapshotsLate);
-  if (answer->task < info_chunks_.size()) {
+  if (answer->task < depth_tasks()) {
     return take_exchange_info(answer->task, status, reply.padded, now);
   }
-  const auto index = static_cast<SymbolIndex>(answer->task - info_chunks_.size());
+  const auto index = static_cast<SymbolIndex>(answer->task - depth_tasks());
   if (status == status_ok) return take_snapshot(index, reply.padded, now);
   want_snapshot(index, now);
 }
@@ -250,7 +253,9 @@ void BinanceAdapter::take_snapshot(SymbolIndex index, std::string_view padded, N
   const auto status = decoder_.decode_snapshot(padded, index, message_);
   if (status != DecodeStatus::Ok) {
     counters_.add(count_of(status));
-    if (status == DecodeStatus::NumberTooFine) widen(index, message_);
+    if (status == DecodeStatus::NumberTooFine) {
+      widen(index, message_.finer_price, message_.finer_quantity);
+    }
     return want_snapshot(index, now);
   }
   const DepthSnapshot snapshot{message_.ids.last, message_.exchange, message_.bids, message_.asks};
@@ -278,28 +283,30 @@ void BinanceAdapter::take_snapshot(SymbolIndex index, std::string_view padded, N
   instrument.join.release_buffers();
 }
 
-void BinanceAdapter::take_exchange_info(std::size_t chunk, int status, std::string_view padded,
-                                        Now now) noexcept {
-  const auto task = static_cast<RestSchedule::Task>(chunk);
-  const auto learn = [&](const BinanceTerms& terms) {
-    const auto index = symbols_.find(terms.symbol);
-    if (index == no_symbol || symbols_.units(index).known) return;
-    symbols_.set_units(index, terms.price_exponent, terms.quantity_exponent);
-  };
+void BinanceAdapter::take_exchange_info(RestSchedule::Task task, int status,
+                                        std::string_view padded, Now now) noexcept {
+  const bool whole = task == listings_task() || asks_all(task);
   // Any other refusal is of the request, and says nothing of its symbols.
   bool refused = status == status_bad_request || status == status_not_found;
-  if (status == status_ok && !read_exchange_info(padded, learn)) {
+  if (status == status_ok && !read_listings(padded, whole, now)) {
     counters_.add(Count::MalformedJson);
     refused = false;
   }
+  if (task != listings_task()) take_chunk(task, status, refused, now);
+}
+
+// The exponents that an answer had to tell have been learned.
+void BinanceAdapter::take_chunk(std::size_t chunk, int status, bool refused, Now now) noexcept {
+  const auto task = static_cast<RestSchedule::Task>(chunk);
   if (chunk + 1 == info_chunks_.size()) return take_terms_answer(status, refused, now);
   bool missing = false;
   for (const auto index : info_chunks_[chunk]) {
     auto& instrument = instruments_[index];
-    if (instrument.open || instrument.removed) continue;
+    if (instrument.open || instrument.away()) continue;
     if (!symbols_.units(index).known) {
       missing = true;
       if (status != status_ok && !refused) continue;
+      instrument.unknown = true;
       counters_.add(Count::UnknownSymbol);
       state(instrument, State::Failed, Cause::UnknownSymbol, now);
       continue;
@@ -308,8 +315,8 @@ void BinanceAdapter::take_exchange_info(std::size_t chunk, int status, std::stri
   }
   if (!missing) return;
   rest_.want(task, now.steady_ns, RestSchedule::Turn::First);
-  // A whole listing without it is large, and the next one will hardly have it.
-  if (status == status_ok && asks_all(chunk)) {
+  // The next answer will hardly have it, and a look at all that is listed may come sooner.
+  if (refused || (status == status_ok && asks_all(chunk))) {
     rest_.postpone(task, now.steady_ns + binance_refused_retry_ns);
   }
 }

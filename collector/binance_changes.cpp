@@ -71,7 +71,7 @@ void BinanceAdapter::reopened(ConnectionIndex index) noexcept {
 
 void BinanceAdapter::begin_if_ready(SymbolIndex index, Now now) noexcept {
   const auto& instrument = instruments_[index];
-  const bool ready = !instrument.removed && !instrument.open && instrument.home.has &&
+  const bool ready = !instrument.away() && !instrument.open && instrument.home.has &&
                      connections_[instrument.home.connection].open && symbols_.units(index).known;
   if (ready) begin(index, Cause::Starting, now);
 }
@@ -94,8 +94,27 @@ bool BinanceAdapter::add(VenueInstrument given, Now now) noexcept {
     if (!instrument.removed) return false;
     instrument.removed = false;
     instrument.failed = false;
+    if (instrument.delisted) {
+      state(instrument, State::Failed, Cause::Delisted, now);
+      return true;
+    }
     ++connections_[instrument.home.connection].members;
   }
+  come_back(index, now);
+  return true;
+}
+
+void BinanceAdapter::remove(InstrumentId id, Now now) noexcept {
+  const auto found = std::find_if(instruments_.begin(), instruments_.end(),
+                                  [&](const auto& each) { return each.given.id == id; });
+  if (found == instruments_.end() || found->removed) return;
+  if (!found->delisted) leave(*found);
+  found->removed = true;
+  state(*found, State::Failed, Cause::Removed, now);
+}
+
+// Its streams are asked for, or begin again where they still run.
+void BinanceAdapter::come_back(SymbolIndex index, Now now) noexcept {
   auto& instrument = instruments_[index];
   auto& home = connections_[instrument.home.connection];
   instrument.terms_due = !symbols_.units(index).known;
@@ -104,26 +123,21 @@ bool BinanceAdapter::add(VenueInstrument given, Now now) noexcept {
   state(instrument, home.open ? State::Syncing : State::Disconnected, Cause::Starting, now);
   home.changes_due = true;
   if (home.trades != no_connection) connections_[home.trades].changes_due = true;
-  begin_if_ready(index, now);  // its streams still run
-  return true;
+  begin_if_ready(index, now);
 }
 
-void BinanceAdapter::remove(InstrumentId id, Now now) noexcept {
-  const auto found = std::find_if(instruments_.begin(), instruments_.end(),
-                                  [&](const auto& each) { return each.given.id == id; });
-  if (found == instruments_.end() || found->removed) return;
-  rest_.cancel(found->task);
-  found->join.restart();
-  found->join.release_buffers();
-  found->open = false;
-  found->live = false;
-  found->removed = true;
-  found->terms_due = false;
-  auto& home = connections_[found->home.connection];
+// Its book is over, and its streams are to end.
+void BinanceAdapter::leave(Instrument& instrument) noexcept {
+  rest_.cancel(instrument.task);
+  instrument.join.restart();
+  instrument.join.release_buffers();
+  instrument.open = false;
+  instrument.live = false;
+  instrument.terms_due = false;
+  auto& home = connections_[instrument.home.connection];
   --home.members;
   home.changes_due = true;
   if (home.trades != no_connection) connections_[home.trades].changes_due = true;
-  state(*found, State::Failed, Cause::Removed, now);
 }
 
 // --- Subscriptions by message -------------------------------------------------------------------
@@ -139,7 +153,7 @@ bool BinanceAdapter::gather(ConnectionIndex index, bool subscribe, Now now) noex
   for (SymbolIndex i = 0; i < instruments_.size(); ++i) {
     auto& instrument = instruments_[i];
     const auto* const place = place_of(instrument, index);
-    const bool due = place != nullptr && place->has != subscribe && instrument.removed != subscribe;
+    const bool due = place != nullptr && place->has != subscribe && instrument.away() != subscribe;
     if (!due) continue;
     connection.changes_due = true;
     if (subscribe && instrument.change_not_before_ns > now.steady_ns) continue;
@@ -192,7 +206,7 @@ bool BinanceAdapter::take_change_answer(std::uint64_t id, bool refused, Now now)
     auto& instrument = instruments_[each];
     if (refused && found->change_subscribes) {
       instrument.change_not_before_ns = now.steady_ns + binance_refused_retry_ns;
-      if (!instrument.removed) state(instrument, State::Failed, Cause::SubscriptionRefused, now);
+      if (!instrument.away()) state(instrument, State::Failed, Cause::SubscriptionRefused, now);
       continue;
     }
     // That there was nothing to end is as good as having ended it.
@@ -246,6 +260,7 @@ void BinanceAdapter::take_terms_answer(int status, bool refused, Now now) noexce
     }
     if (status != status_ok && !(refused && alone)) continue;
     instrument.terms_not_before_ns = now.steady_ns + binance_refused_retry_ns;
+    instrument.unknown = true;
     counters_.add(Count::UnknownSymbol);
     state(instrument, State::Failed, Cause::UnknownSymbol, now);
   }

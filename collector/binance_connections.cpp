@@ -34,7 +34,7 @@ void BinanceAdapter::on_open(ConnectionIndex index, Now now) noexcept {
     if (instrument.home.connection != index) continue;
     instrument.streams =
         instrument.home.planned && (connection.streams.batches.empty() || !config_.acknowledges);
-    if (instrument.removed) continue;
+    if (instrument.away()) continue;
     if (instrument.home.has && symbols_.units(i).known) {
       begin(i, Cause::Starting, now);
     } else {
@@ -58,7 +58,7 @@ void BinanceAdapter::on_close(ConnectionIndex index, Now now) noexcept {
   connection.open = false;
   if (!connection.streams.begins) return;
   for (auto& instrument : instruments_) {
-    if (instrument.home.connection != index || instrument.removed) continue;
+    if (instrument.home.connection != index || instrument.away()) continue;
     rest_.cancel(instrument.task);
     instrument.join.restart();
     instrument.streams = false;
@@ -113,7 +113,7 @@ void BinanceAdapter::take_answer(ConnectionIndex index, const BinanceMessage& me
   if (std::exchange(asked.unanswered, false)) connection.messages.end(1, now.steady_ns);
   asked.due_ns = refused ? now.steady_ns + binance_refused_retry_ns : never_ns;
   for (auto each = batch->first; each < batch->first + batch->count; ++each) {
-    if (instruments_[each].removed) continue;
+    if (instruments_[each].away()) continue;
     if (refused) {
       state(instruments_[each], State::Failed, Cause::SubscriptionRefused, now);
     } else if (connection.streams.begins) {
@@ -141,7 +141,9 @@ void BinanceAdapter::on_tick(Now now) noexcept {
     watch_silence(i, now);
   }
   ask_for_terms(now);
+  ask_for_listings(now);
   request_due(now);
+  listings_.announce(now.ticks);
   if (now.steady_ns < next_look_ns_) return;
   next_look_ns_ = now.steady_ns + binance_look_period_ns;
   for (SymbolIndex i = 0; i < instruments_.size(); ++i) {

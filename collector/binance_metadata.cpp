@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 
+#include "collector/decimal.hpp"
 #include "collector/json_walk.hpp"
 
 namespace ringside::collector {
@@ -39,12 +40,22 @@ simdjson::padded_string_view padded_view(std::string_view padded) noexcept {
                                       padded.size() + simdjson::SIMDJSON_PADDING);
 }
 
+// Spot: BREAK, HALT, and a delisted one is missing one day. Futures: PENDING_TRADING, SETTLING and
+// the like, before and after; CLOSE and DELIVERED are the end.
+ListingStatus listing_status(std::string_view status) noexcept {
+  if (status == "TRADING") return ListingStatus::Trading;
+  const bool ended = status == "CLOSE" || status == "DELIVERED";
+  return ended ? ListingStatus::Delisted : ListingStatus::Halted;
+}
+
 // What one entry of "symbols" says, in whatever order.
 struct SymbolEntry {
   std::string_view symbol;
   std::string_view status = "TRADING";
   int price_decimals = -1;
   int quantity_decimals = -1;
+  std::string_view tick_size;
+  std::string_view step_size;
 
   void refine(int& decimals, int by) const noexcept { decimals = std::max(decimals, by); }
 
@@ -64,8 +75,10 @@ struct SymbolEntry {
     }
     if (type == "PRICE_FILTER") {
       if (const auto decimals = decimals_of(tick)) refine(price_decimals, decimals->needed);
+      tick_size = tick;
     } else if (type == "LOT_SIZE") {
       if (const auto decimals = decimals_of(step)) refine(quantity_decimals, decimals->needed);
+      step_size = step;
     }
     return true;
   }
@@ -93,6 +106,22 @@ struct SymbolEntry {
     }
     return true;
   }
+
+  [[nodiscard]] BinanceTerms terms() const noexcept {
+    BinanceTerms terms;
+    terms.symbol = symbol;
+    terms.listing.status = listing_status(status);
+    terms.has_exponents = price_decimals >= 0 && price_decimals <= decimals_max &&
+                          quantity_decimals >= 0 && quantity_decimals <= decimals_max;
+    if (!terms.has_exponents) return terms;
+    auto& listing = terms.listing;
+    listing.price_exponent = Exponent{static_cast<std::int8_t>(-price_decimals)};
+    listing.quantity_exponent = Exponent{static_cast<std::int8_t>(-quantity_decimals)};
+    // What cannot be read is not said: 0.
+    static_cast<void>(parse_decimal(tick_size, listing.price_exponent, listing.price_step));
+    static_cast<void>(parse_decimal(step_size, listing.quantity_exponent, listing.quantity_step));
+    return terms;
+  }
 };
 
 }  // namespace
@@ -114,13 +143,8 @@ bool read_exchange_info(std::string_view padded,
       if (std::move(each).get(field) || !plain_text(field.key(), key)) return false;
       if (!symbol.take(key, field.value())) return false;
     }
-    const bool whole = !symbol.symbol.empty() && symbol.price_decimals >= 0 &&
-                       symbol.price_decimals <= decimals_max && symbol.quantity_decimals >= 0 &&
-                       symbol.quantity_decimals <= decimals_max;
-    if (!whole) continue;
-    found(BinanceTerms{symbol.symbol, Exponent{static_cast<std::int8_t>(-symbol.price_decimals)},
-                       Exponent{static_cast<std::int8_t>(-symbol.quantity_decimals)},
-                       symbol.status == "TRADING"});
+    if (symbol.symbol.empty()) return false;
+    found(symbol.terms());
   }
   return true;
 }

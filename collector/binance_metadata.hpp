@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "collector/listings.hpp"
 #include "ringside/price.hpp"
 
 namespace ringside::collector {
@@ -22,14 +23,13 @@ inline constexpr std::uint64_t decimals_outliers_max = 2;
 // What exchangeInfo says of one symbol.
 struct BinanceTerms {
   std::string_view symbol;
-  Exponent price_exponent;
-  Exponent quantity_exponent;
-  bool trading = true;
+  bool has_exponents = false;  // else it names no sizes, and no increments
+  Listing listing;
 };
 
 // Decimals of the tick and step sizes, and on futures pricePrecision and quantityPrecision where
 // they are finer: there a tick has grown while older orders off it stayed in the book. Calls
-// `found` for each symbol that has both. False: not such a body; `found` may have been called.
+// `found` for each symbol. False: not such a body; `found` may have been called.
 [[nodiscard]] bool read_exchange_info(std::string_view padded,
                                       const std::function<void(const BinanceTerms&)>& found);
 

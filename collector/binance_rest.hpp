@@ -59,6 +59,8 @@ class RestSchedule {
   enum class Turn : std::uint8_t { First, InOrder };
   // Puts the task in the queue, at once or after its backoff. What it has in flight is abandoned.
   void want(Task task, std::int64_t now_ns, Turn turn = Turn::InOrder) noexcept;
+  // What it was wanted for so far is no reason to wait: the next want() is not a retry.
+  void settle(Task task) noexcept { tasks_[task].wants = 0; }
   // Of a task that is wanted: not before then.
   void postpone(Task task, std::int64_t until_ns) noexcept;
   // Not wanted any more; what it has in flight is abandoned.

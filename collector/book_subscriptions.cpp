@@ -71,6 +71,11 @@ std::int64_t BookSubscriptions::backoff_ns(unsigned attempts) noexcept {
 void BookSubscriptions::opened(BookIndex index, Now now) noexcept {
   auto& book = books_[index];
   if (book.phase == Phase::Removed) return;
+  if (book.delisted) {
+    book.phase = Phase::Delisted;
+    set_due(book, never_ns);
+    return report(book, State::Failed, Cause::Delisted, now);
+  }
   if (book.has_terms) {
     // Trades may come before the first snapshot, and the ring must say what their numbers mean.
     if (!book.ever_open) records_.write_terms(book.record, book.epoch, book.terms, unsaid(now));
@@ -89,6 +94,7 @@ void BookSubscriptions::closed(BookIndex index, Now now) noexcept {
   if (book.phase == Phase::Removed) return;
   book.phase = Phase::Disconnected;
   set_due(book, never_ns);
+  if (book.delisted) return;  // that comes first
   report(book, State::Disconnected, Cause::SocketClosed, now);
 }
 
@@ -109,7 +115,7 @@ void BookSubscriptions::learned(BookIndex index, const InstrumentTerms& terms, N
 
 void BookSubscriptions::refused(BookIndex index, Cause cause, Now now) noexcept {
   auto& book = books_[index];
-  if (book.phase == Phase::Disconnected || book.phase == Phase::Removed) return;
+  if (book.phase == Phase::Disconnected || book.phase >= Phase::Delisted) return;
   const bool for_now = cause == Cause::SubscriptionRefused && book.has_terms;
   if (!for_now || book.attempts >= options_.limits.attempts_max) return fail(book, cause, now);
   // The venue may only be busy. One that it does not know costs it attempts_max questions.
@@ -233,6 +239,23 @@ void BookSubscriptions::halted(BookIndex index, bool halted, Now now) noexcept {
   if (book.phase != Phase::Live) return;  // said when it is live again
   if (halted) return report(book, State::Halted, Cause::VenueHalt, now);
   report(book, State::Live, Cause::None, now);
+}
+
+bool BookSubscriptions::delisted(BookIndex index, bool delisted, Now now) noexcept {
+  auto& book = books_[index];
+  if (book.delisted == delisted) return false;
+  book.delisted = delisted;
+  if (book.phase == Phase::Removed || book.phase == Phase::Disconnected) return false;
+  set_due(book, never_ns);
+  if (delisted) {
+    book.phase = Phase::Delisted;
+    report(book, State::Failed, Cause::Delisted, now);
+    return false;
+  }
+  book.phase = Phase::NeedsSnapshot;  // due once asked()
+  book.attempts = 0;
+  report(book, State::Syncing, Cause::Resubscribing, now);
+  return true;
 }
 
 void BookSubscriptions::resync(BookIndex index, std::uint32_t epoch, Cause cause,

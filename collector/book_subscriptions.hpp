@@ -9,6 +9,8 @@
 //                                        due() '-- Waiting <------'
 //                                                 Failed: the same, for long
 //
+// Delisted and Removed can be reached from everywhere, and lead back to NeedsSnapshot.
+//
 // A resync costs nothing but its own instrument: the first one starts at once, those after it back
 // off (exponential, capped, jittered), and after attempts_max of them the instrument is Failed and
 // tried again each failed_retry_ns. Live for settled_ns: the attempts begin anew.
@@ -46,9 +48,10 @@ class BookSubscriptions {
     NeedsTerms,     // exponents are not known yet
     NeedsSnapshot,  // subscribed, or about to be
     Live,
-    Waiting,  // until due() says to resubscribe
-    Failed,   // the same, for long
-    Removed,  // nobody wants it: whatever happens, happens to others
+    Waiting,   // until due() says to resubscribe
+    Failed,    // the same, for long
+    Delisted,  // the venue has it no more, until delisted() says otherwise
+    Removed,   // nobody wants it: whatever happens, happens to others
   };
   struct Options {
     std::uint32_t generation = 1;  // high part of the epochs
@@ -113,6 +116,9 @@ class BookSubscriptions {
   void lose(BookIndex book, Cause cause, Now now) noexcept;
   // The venue has halted it, or goes on.
   void halted(BookIndex book, bool halted, Now now) noexcept;
+  // The venue lists it no more, or again. True: what is subscribed of it must be subscribed anew,
+  // for the book that there was is over.
+  [[nodiscard]] bool delisted(BookIndex book, bool delisted, Now now) noexcept;
   // The worker complains of this epoch.
   void resync(BookIndex book, std::uint32_t epoch, Cause cause, Now now) noexcept;
 
@@ -147,6 +153,7 @@ class BookSubscriptions {
     bool has_terms = false;
     bool ever_open = false;
     bool halted = false;
+    bool delisted = false;
     std::uint32_t epoch = 0;
     std::uint32_t snapshots = 0;  // low part of the epoch
     unsigned attempts = 0;

@@ -72,6 +72,9 @@ constexpr std::array venue_keys{
            "it begins short and doubles, with jitter."},
     KeyDoc{"rest_ms_max", "integer", "10000", "50 to 600000 ms",
            "Longest a REST answer may take, connecting included."},
+    KeyDoc{"metadata_ms", "integer", "300000", "1000 to 86400000 ms",
+           "Between looks at all that a Binance venue lists, each for the weight of exchangeInfo; "
+           "Kraken tells by itself."},
     KeyDoc{"proxy", "string", "none", "http://host:port",
            "HTTP proxy to go through, by CONNECT. No environment variable is looked at."},
     KeyDoc{"proxy_authorization", "string", "none", "e.g. Basic dXNlcjpwYXNz",
@@ -215,6 +218,7 @@ void read_limits(const ConfigTable& table, VenueConfig& venue) {
   venue.connection_ms_max = number("connection_ms_max", {0, 1000, 604800000});
   venue.retry_ms_max = number("retry_ms_max", {30000, 10, 600000});
   venue.rest_ms_max = number("rest_ms_max", {10000, 50, 600000});
+  venue.metadata_ms = number("metadata_ms", {300000, 1000, 86400000});
   venue.connects_max = number("connects_max", {0, 1, 100000});
   venue.connects_window_ms = number("connects_window_ms", {0, 100, 3600000});
   venue.messages_max = number("messages_max", {0, 4, 100000});

@@ -51,6 +51,7 @@ struct VenueConfig {
   std::uint32_t connect_ms_max = 5000;           // each step: lookup, connect, TLS, upgrade
   std::uint32_t retry_ms_max = 30000;            // between attempts to connect, or to ask REST
   std::uint32_t rest_ms_max = 10000;             // a REST answer, connecting included
+  std::uint32_t metadata_ms = 300'000;           // between looks at what the venue lists
   // Limits in place of the venue's documented ones (venue_limits.hpp); 0: those.
   std::uint32_t connects_max = 0;
   std::uint32_t connects_window_ms = 0;

@@ -57,6 +57,11 @@ enum class Count : std::uint8_t {
   SendQueueFull,
   VenueHalts,
   AfterRemoval,  // came for an instrument that was removed: dropped
+  Listed,        // by the venue, since its first list of all it has
+  Delisted,
+  IncrementsChanged,
+  AnnouncementsDropped,  // more news than may wait
+  ListingsOverLimit,     // more symbols than are kept
   Last_,
 };
 inline constexpr std::size_t counts = static_cast<std::size_t>(Count::Last_);
@@ -108,7 +113,12 @@ constexpr std::string_view name_of(Count count) {
                                                        "planned_reconnects",
                                                        "send_queue_full",
                                                        "venue_halts",
-                                                       "after_removal"};
+                                                       "after_removal",
+                                                       "listed",
+                                                       "delisted",
+                                                       "increments_changed",
+                                                       "announcements_dropped",
+                                                       "listings_over_limit"};
   return names[static_cast<std::size_t>(count)];
 }
 

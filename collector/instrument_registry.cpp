@@ -18,7 +18,7 @@
 namespace ringside::collector {
 namespace {
 
-constexpr std::uint32_t ordinals_max = 1u << 24;
+constexpr std::uint32_t ordinals_max = ordinal_of_none;  // it is nobody's
 
 [[noreturn]] void fail(const std::string& path, std::string_view doing) {
   const int error = errno;
@@ -156,7 +156,7 @@ std::vector<InstrumentId> InstrumentRegistry::ids_of(std::string_view venue,
       const auto ordinal = static_cast<std::uint32_t>(ordinals_.size() + fresh.size());
       const auto [entry, is_new] = fresh.emplace(key, ordinal);
       if (is_new && ordinal >= ordinals_max)
-        throw std::runtime_error("more than 2^24 instruments in one collector");
+        throw std::runtime_error("more than 2^24 - 1 instruments in one collector");
       if (is_new) lines += fmt::format("{} {} {}\n", ordinal, venue, symbol);
       found = entry;
     }

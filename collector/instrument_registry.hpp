@@ -5,8 +5,8 @@
 // `<collector>.generation`, one number, replaced by rename at every start.
 //
 // Threads: setup only, before the collector's threads start, or under the owner's own order.
-// Bounded by: 2^24 ordinals. Fails by: throwing std::system_error (directory absent, read-only or
-// full) or std::runtime_error (contents that were not written here); text names file and remedy.
+// Bounded by: 2^24 - 1 ordinals. Fails by: throwing std::system_error (directory absent, read-only
+// or full) or std::runtime_error (contents that were not written here); text names file and remedy.
 #pragma once
 
 #include <cstdint>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "collector/decimal.hpp"
 #include "collector/symbol_search.hpp"
 
 namespace ringside::collector {
@@ -9,7 +10,8 @@ namespace ringside::collector {
 using Phase = BookSubscriptions::Phase;
 
 KrakenAdapter::KrakenAdapter(KrakenConfig config, RecordWriter& records, AdapterHost& host)
-    : KrakenSession(std::move(config), records, host) {}
+    : KrakenSession(std::move(config), records, host),
+      listings_("kraken", KrakenSession::records(), mutable_counters()) {}
 
 // --- Messages -----------------------------------------------------------------------------------
 
@@ -72,38 +74,77 @@ void KrakenAdapter::take_refused_text(std::string_view text, KrakenStatus reason
 
 void KrakenAdapter::take_pairs(ConnectionIndex connection, const KrakenMessage& message,
                                Now now) noexcept {
+  if (message.snapshot) {
+    ++list_;
+    if (!is_open(listings_from_)) listings_from_ = connection;
+  }
+  said_.resize(instruments().size());
+  const bool of_listings = connection == listings_from_;
+  if (of_listings && message.snapshot) listings_.begin();
+  bool whole = message.snapshot;
   for (const auto& pair : message.pairs) {
     const auto index = find(pair.symbol);
-    if (index == no_symbol || instruments()[index].connection != connection) continue;
-    if (pair.fault == KrakenStatus::Ok) {
-      take_pair(index, pair, now);
-    } else {
-      count(count_of(pair.fault));
+    const bool here = index != no_symbol && instruments()[index].connection == connection;
+    if (pair.fault != KrakenStatus::Ok) {
+      whole = false;  // who is missing in it cannot be told
+      if (here) count(count_of(pair.fault));
+      continue;
     }
+    if (of_listings) note_listing(index, pair);
+    if (here) take_pair(index, pair, now);
   }
   if (!message.snapshot) return;
-  for (BookIndex i = 0; i < instruments().size(); ++i) {
-    if (instruments()[i].connection != connection || books().phase(i) != Phase::NeedsTerms)
-      continue;
-    count(Count::UnknownSymbol);
-    books().refused(i, Cause::UnknownSymbol, now);
-  }
+  if (of_listings && whole) listings_.finish();
+  take_missing(connection, whole, now);
   begin_subscribing(connection, now);
 }
 
+// Those of a connection that the list, which has just come, does not have.
+void KrakenAdapter::take_missing(ConnectionIndex connection, bool whole, Now now) noexcept {
+  for (BookIndex i = 0; i < instruments().size(); ++i) {
+    if (instruments()[i].connection != connection) continue;
+    if (books().phase(i) == Phase::NeedsTerms) {
+      count(Count::UnknownSymbol);
+      books().refused(i, Cause::UnknownSymbol, now);
+    } else if (whole && said_[i].list != 0 && said_[i].list != list_) {
+      take_pair_status(i, ListingStatus::Delisted, now);
+    }
+  }
+}
+
+void KrakenAdapter::note_listing(BookIndex index, const KrakenPair& pair) noexcept {
+  Listing listing;
+  listing.status = pair.status;
+  listing.price_exponent.power_of_ten = static_cast<std::int8_t>(-pair.price_precision);
+  listing.quantity_exponent.power_of_ten = static_cast<std::int8_t>(-pair.quantity_precision);
+  const auto step = [](std::string_view token, Exponent exponent) {
+    std::int64_t mantissa = 0;
+    const auto read = parse_decimal(token, exponent, mantissa);
+    return read == DecimalStatus::Ok ? mantissa : 0;  // finer than the decimals: not said
+  };
+  listing.price_step = step(pair.price_increment, listing.price_exponent);
+  listing.quantity_step = step(pair.quantity_increment, listing.quantity_exponent);
+  listings_.note(pair.symbol, listing, index == no_symbol ? no_record : books().record(index));
+}
+
 void KrakenAdapter::take_pair(BookIndex index, const KrakenPair& pair, Now now) noexcept {
-  // Later changes of precision show in the snapshots, which begin a new epoch by themselves.
+  const Exponent price{static_cast<std::int8_t>(-pair.price_precision)};
+  const Exponent quantity{static_cast<std::int8_t>(-pair.quantity_precision)};
+  auto& said = said_[index];
+  const bool other_exponents =
+      said.list != 0 && (said.price_precision != pair.price_precision ||
+                         said.quantity_precision != pair.quantity_precision);
+  said = {list_, pair.price_precision, pair.quantity_precision};
   if (!books().has_terms(index)) {
     const bool newly_listed = books().phase(index) == Phase::Failed;
-    books().learned(index,
-                    {Exponent{static_cast<std::int8_t>(-pair.price_precision)},
-                     Exponent{static_cast<std::int8_t>(-pair.quantity_precision)},
-                     ChecksumRule::Kraken, instruments()[index].depth},
+    books().learned(index, {price, quantity, ChecksumRule::Kraken, instruments()[index].depth},
                     now);
     // The others have subscribed by now.
     if (newly_listed) subscribe_late(index);
+  } else if (other_exponents) {
+    take_exponents(index, price, quantity, now);
   }
-  take_pair_status(index, pair.halted, now);
+  take_pair_status(index, pair.status, now);
 }
 
 // Whom an answer is about: named beside it, or at the end of the error's sentence.

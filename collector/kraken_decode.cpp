@@ -22,10 +22,12 @@ KrakenKind kind_of_channel(std::string_view channel) noexcept {
   return KrakenKind::Ignored;
 }
 
-// Nobody can trade at all; the other states of a pair restrict who may place which order.
-bool is_halted_pair(std::string_view status) noexcept {
-  return status == "maintenance" || status == "cancel_only" || status == "delisted" ||
-         status == "work_in_progress";
+// Halted: nobody can trade at all; what is neither restricts who may place which order.
+ListingStatus pair_status(std::string_view status) noexcept {
+  if (status == "delisted") return ListingStatus::Delisted;
+  const bool halted =
+      status == "maintenance" || status == "cancel_only" || status == "work_in_progress";
+  return halted ? ListingStatus::Halted : ListingStatus::Trading;
 }
 
 }  // namespace
@@ -326,21 +328,31 @@ Status KrakenDecoder::Parser::take_ticker(object members, KrakenTicker& ticker) 
 }
 
 Status KrakenDecoder::Parser::take_pair(object members, KrakenPair& pair) noexcept {
-  static constexpr std::array<std::string_view, 4> keys{"symbol", "price_precision",
-                                                        "qty_precision", "status"};
+  static constexpr std::array<std::string_view, 6> keys{
+      "symbol", "price_precision", "qty_precision", "status", "price_increment", "qty_increment"};
+  enum : unsigned { symbol, price, quantity, status, price_step, quantity_step };
   Fields fields(keys);
   const auto fault = fields.walk(members, [&](unsigned which, value field) {
-    if (which == 0) return take_text(field, pair.symbol);
-    if (which == 3) {
-      std::string_view text;
-      const auto status = take_text(field, text);
-      pair.halted = is_halted_pair(text);
-      return status;
-    }
+    std::string_view text;
     std::uint64_t decimals = 0;
-    const auto status = take_unsigned(field, 18, decimals);
-    (which == 1 ? pair.price_precision : pair.quantity_precision) = static_cast<int>(decimals);
-    return status;
+    Status taken;
+    switch (which) {
+      case symbol:
+        return take_text(field, pair.symbol);
+      case status:
+        taken = take_text(field, text);
+        pair.status = pair_status(text);
+        return taken;
+      case price_step:
+        return take_number(field, pair.price_increment);
+      case quantity_step:
+        return take_number(field, pair.quantity_increment);
+      default:
+        taken = take_unsigned(field, 18, decimals);
+        (which == price ? pair.price_precision : pair.quantity_precision) =
+            static_cast<int>(decimals);
+        return taken;
+    }
   });
   return fields.require(fault, 0b111);
 }

@@ -21,6 +21,7 @@
 #include <string_view>
 
 #include "collector/kraken_message.hpp"
+#include "collector/listings.hpp"
 
 namespace ringside::collector {
 
@@ -39,10 +40,12 @@ enum class KrakenKind : std::uint8_t {
 
 struct KrakenPair {
   KrakenStatus fault = KrakenStatus::Ok;
-  std::string_view symbol;     // empty: it could not be told
-  int price_precision = 0;     // decimals
-  int quantity_precision = 0;  // decimals
-  bool halted = false;         // by its own status
+  std::string_view symbol;           // empty: it could not be told
+  int price_precision = 0;           // decimals
+  int quantity_precision = 0;        // decimals
+  std::string_view price_increment;  // number tokens; empty: not said
+  std::string_view quantity_increment;
+  ListingStatus status = ListingStatus::Trading;
 };
 struct KrakenAnswer {
   std::string_view method;

@@ -306,12 +306,6 @@ void KrakenSession::take_ticker(const KrakenTicker& ticker, Now now) noexcept {
                      {now.ticks, ticker.exchange, ticker.has_exchange_time});
 }
 
-void KrakenSession::take_pair_status(BookIndex index, bool halted, Now now) noexcept {
-  auto& instrument = instruments_[index];
-  instrument.pair_halted = halted;
-  books_.halted(index, halted || !connections_[instrument.connection].online, now);
-}
-
 void KrakenSession::take_system_status(ConnectionIndex connection, bool online, Now now) noexcept {
   connections_[connection].online = online;
   for (BookIndex i = 0; i < instruments_.size(); ++i) {
@@ -384,7 +378,7 @@ bool KrakenSession::ask(bool subscribe, KrakenChannel channel, std::span<const B
   symbols_text_.clear();
   for (const BookIndex i : of) {
     const auto phase = books_.phase(i);
-    const bool wanted = phase != Phase::Failed && phase != Phase::Removed && books_.has_terms(i);
+    const bool wanted = phase != Phase::Failed && phase < Phase::Delisted && books_.has_terms(i);
     if (subscribe && !wanted) continue;
     symbols_text_.append(symbols_text_.empty() ? "\"" : ",\"");
     symbols_text_.append(instruments_[i].symbol).append("\"");
@@ -482,55 +476,6 @@ void KrakenSession::send_resyncs(ConnectionIndex index, Now now) noexcept {
   }
 }
 
-// --- Change at run time -------------------------------------------------------------------------
-
-bool KrakenSession::add(VenueInstrument given, Now now) noexcept {
-  auto index = symbols_.find(given.symbol);
-  if (index != no_symbol) {
-    if (books_.phase(index) != Phase::Removed) return false;
-  } else {
-    if (symbols_.full()) return false;
-    KrakenInstrument made;
-    made.symbol = given.symbol;
-    made.id = given.id;
-    made.record = given.record;
-    prepare(made);
-    index = symbols_.add(std::move(given.symbol));
-    append(std::move(made));
-  }
-  join(index, now);
-  return true;
-}
-
-void KrakenSession::join(BookIndex index, Now now) noexcept {
-  auto& instrument = instruments_[index];
-  auto& connection = connections_[instrument.connection];
-  books_.wanted(index, now);
-  if (!connection.open) return;
-  books_.opened(index, now);
-  books_.halted(index, instrument.pair_halted || !connection.online, now);
-  instrument.joined = true;
-  instrument.subscribe_due = true;
-  if (books_.has_terms(index)) {
-    connection.subscribing = true;
-  } else {
-    connection.terms_due = true;
-  }
-}
-
-void KrakenSession::remove(InstrumentId id, Now now) noexcept {
-  const auto index = books_.find(id);
-  if (!index || !books_.remove(*index, now)) return;
-  auto& instrument = instruments_[*index];
-  auto& connection = connections_[instrument.connection];
-  instrument.subscribe_due = false;
-  if (instrument.resync_due) --connection.resyncs_due;
-  instrument.resync_due = false;
-  if (!connection.open) return;
-  instrument.unsubscribe_due = true;
-  connection.subscribing = true;
-}
-
 void KrakenSession::act(Now now) noexcept {
   while (const auto due = books_.due(now)) {
     const auto connection = instruments_[due->book].connection;
@@ -580,6 +525,7 @@ void KrakenSession::on_tick(Now now) noexcept {
     }
   }
   act(now);
+  tell_news(now);
 }
 
 }  // namespace ringside::collector

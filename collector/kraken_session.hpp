@@ -28,6 +28,7 @@
 #include "collector/counters.hpp"
 #include "collector/kraken_first_pass.hpp"
 #include "collector/kraken_message.hpp"
+#include "collector/listings.hpp"
 #include "collector/pacer.hpp"
 #include "collector/record_writer.hpp"
 #include "collector/symbol_table.hpp"
@@ -104,6 +105,8 @@ class KrakenSession : public Adapter {
   virtual void ask_for_terms(ConnectionIndex connection, Now now) noexcept = 0;
   // A new instrument is about to be added: what the version knows of it beforehand.
   virtual void prepare(KrakenInstrument& instrument) noexcept = 0;
+  // At each tick.
+  virtual void tell_news(Now now) noexcept = 0;
 
   // --- For its on_message ---
 
@@ -115,7 +118,9 @@ class KrakenSession : public Adapter {
   void take_trade(const KrakenTrade& trade, Now now) noexcept;
   void take_ticker(const KrakenTicker& ticker, Now now) noexcept;
   void take_system_status(ConnectionIndex connection, bool online, Now now) noexcept;
-  void take_pair_status(BookIndex index, bool halted, Now now) noexcept;
+  void take_pair_status(BookIndex index, ListingStatus status, Now now) noexcept;
+  // The metadata say that it has other decimals now: its next snapshot will show them.
+  void take_exponents(BookIndex index, Exponent price, Exponent quantity, Now now) noexcept;
   struct Acknowledged {
     bool subscribed = true;  // else unsubscribed
     bool book = false;
@@ -151,6 +156,11 @@ class KrakenSession : public Adapter {
     return symbol.empty() ? no_symbol : symbols_.find(symbol);
   }
   [[nodiscard]] const KrakenConfig& config() const noexcept { return config_; }
+  [[nodiscard]] bool is_open(ConnectionIndex connection) const noexcept {
+    return connections_[connection].open;
+  }
+  [[nodiscard]] RecordWriter& records() noexcept { return records_; }
+  [[nodiscard]] Counters& mutable_counters() noexcept { return counters_; }
   [[nodiscard]] BookSubscriptions& books() noexcept { return books_; }
   void count(Count counter) noexcept { counters_.add(counter); }
 

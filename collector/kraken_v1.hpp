@@ -37,6 +37,7 @@ class KrakenV1Adapter final : public KrakenSession {
   bool begin_connection(ConnectionIndex connection, Now now) noexcept override;
   void ask_for_terms(ConnectionIndex connection, Now now) noexcept override;
   void prepare(KrakenInstrument& instrument) noexcept override;
+  void tell_news(Now) noexcept override {}  // it has no metadata
 
   void take(ConnectionIndex connection, Now now) noexcept;
   void take_answer(const KrakenV1Answer& answer, Now now) noexcept;

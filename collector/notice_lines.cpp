@@ -108,6 +108,10 @@ std::string NoticeLines::failed_line(const VenueConfig& venue, Cause cause,
     return fmt::format("{} refuses the subscription of {}; check spelling, channels and depth ({})",
                        venue.name, named, where);
   }
+  if (cause == Cause::Delisted) {
+    return fmt::format("{} lists {} no more; subscribed again should it come back ({})", venue.name,
+                       named, where);
+  }
   return fmt::format("{} {} failed: {}; tried again from time to time; see ringside stat",
                      venue.name, named, name_of(cause));
 }

@@ -1,6 +1,7 @@
 #include "collector/record_writer.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "ipc/check.hpp"
 
@@ -204,6 +205,38 @@ void RecordWriter::write_status(InstrumentIndex index, std::uint32_t epoch, Stat
   instrument.status_due = false;
   slot->put(record);
   commit(index);
+}
+
+bool RecordWriter::write_news(InstrumentIndex instrument, const News& news,
+                              const Origin& origin) noexcept {
+  const auto& known = instruments_[instrument];
+  return write_news(rings_[known.ring],
+                    record_of(instrument, Kind::Instrument, known.epoch, origin), news);
+}
+
+bool RecordWriter::write_news(const News& news, const Origin& origin) noexcept {
+  if (instruments_.empty()) return false;
+  Record record = record_of(0, Kind::Instrument, 0, origin);
+  record.instrument = InstrumentId::of(record.id().collector(), ordinal_of_none).value;
+  return write_news(rings_.front(), record, news);
+}
+
+bool RecordWriter::write_news(Ring& ring, Record record, const News& news) noexcept {
+  record.side_or_reason = static_cast<std::uint8_t>(news.what);
+  record.price =
+      InstrumentTerms{news.price_exponent, news.quantity_exponent, ChecksumRule::None, 0}.packed();
+  record.quantity = news.price_step;
+  record.reference = static_cast<std::uint64_t>(news.quantity_step);
+  record.slots = 2;
+  if (ring.writer->free_slots() < ring.writer->capacity() / 2) return false;
+  ipc::Slot* const slot = ring.writer->claim(record.slots);
+  if (slot == nullptr) return false;
+  slot->put(record);
+  std::memcpy(static_cast<void*>(slot->levels()), &news.name, sizeof(news.name));
+  ring.writer->commit();
+  ring.touched = true;
+  ++counters_.records_written;
+  return true;
 }
 
 void RecordWriter::name_losses(Ring& ring) noexcept {

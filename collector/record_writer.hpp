@@ -85,6 +85,21 @@ class RecordWriter {
   void write_status(InstrumentIndex instrument, std::uint32_t epoch, State state, Cause cause,
                     const Origin& origin) noexcept;
 
+  // News of the venue's metadata. They are no part of what must be continuous, and wait for market
+  // data: false, and nothing happens, while more than half of the ring is taken.
+  struct News {
+    Announcement what = Announcement::Listed;
+    Exponent price_exponent;
+    Exponent quantity_exponent;
+    std::int64_t price_step = 0;  // mantissas; 0: not said
+    std::int64_t quantity_step = 0;
+    AnnouncedName name;
+  };
+  [[nodiscard]] bool write_news(InstrumentIndex instrument, const News& news,
+                                const Origin& origin) noexcept;
+  // Of a symbol that nobody collects: into the first ring.
+  [[nodiscard]] bool write_news(const News& news, const Origin& origin) noexcept;
+
   // Makes everything written visible, and names losses where there is room by now. Once a batch.
   // Returns how many records of that ring became visible.
   unsigned publish(RingIndex ring, Ticks now,
@@ -119,6 +134,7 @@ class RecordWriter {
 
   // Null: dropped, and accounted for.
   ipc::Slot* claim(InstrumentIndex instrument, unsigned slots) noexcept;
+  [[nodiscard]] bool write_news(Ring& ring, Record record, const News& news) noexcept;
   void commit(InstrumentIndex instrument) noexcept;
   void begin_loss(InstrumentIndex instrument) noexcept;
   void write_one(InstrumentIndex instrument, const Record& record) noexcept;

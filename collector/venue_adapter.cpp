@@ -63,6 +63,7 @@ std::unique_ptr<Adapter> make_binance(AdapterContext context, BinanceMarket mark
   config.take_limits(limits_of(venue), venue.depth);
   config.rest.backoff_max_ns = std::int64_t{venue.retry_ms_max} * 1'000'000;
   config.rest.backoff_first_ns = std::min(config.rest.backoff_first_ns, config.rest.backoff_max_ns);
+  config.metadata_period_ns = std::int64_t{venue.metadata_ms} * 1'000'000;
   config.generation = context.generation;
   config.seed = context.seed;
   return std::make_unique<BinanceAdapter>(std::move(config), context.records, context.host);

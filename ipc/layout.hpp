@@ -35,7 +35,7 @@ inline constexpr std::string_view header_layout =
 inline constexpr std::string_view record_layout =
     "record 64: stamp@0 instrument@8 kind@12 flags@13 slots@14 side_or_reason@15 receive_tsc@16 "
     "exchange_ns@24 price@32 quantity@40 reference@48 publish_delta@56 epoch@60; "
-    "continuation 64: 4 x (price@0 quantity@8)";
+    "continuation 64: 4 x (price@0 quantity@8), or name: bytes@0 text@8x56";
 
 // What follows the header, by kind.
 constexpr std::string_view layout_of(SegmentKind kind) {

@@ -122,6 +122,8 @@ constexpr bool is_bounded(const Record& record, std::uint64_t index, std::uint64
              (slots - 1) * levels_per_slot;
     case Kind::Bbo:
       return slots >= 2;
+    case Kind::Instrument:
+      return slots >= 2 || record.is_terms();
     default:
       return true;
   }

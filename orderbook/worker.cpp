@@ -41,6 +41,7 @@ void Worker::take(SourceIndex source, const Record& record, std::span<const Leve
       ++counters_.unknown_kind;
       return;
   }
+  if (record.is_announcement()) return announce_news(record, levels, now);
   Instrument* instrument = instrument_of(source, record.id(), now);
   if (record.kind == Kind::Loss) {
     take_loss(source, instrument, record, now);
@@ -68,6 +69,18 @@ void Worker::pass_through(const Record& record, std::span<const Level> levels, T
     return;
   }
   publisher_.record(record, used, now);
+  ++counters_.passed_through;
+}
+
+// Of the venue's metadata: passed on as it came, and nothing here stands on it.
+void Worker::announce_news(const Record& record, std::span<const Level> levels,
+                           Ticks now) noexcept {
+  // A reader may know more announcements than this worker does.
+  if (levels.size() < levels_per_slot) {
+    ++counters_.bad_passed_through;
+    return;
+  }
+  publisher_.record(record, levels.first(levels_per_slot), now);
   ++counters_.passed_through;
 }
 

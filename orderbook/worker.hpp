@@ -187,6 +187,7 @@ class Worker {
   void take_loss(SourceIndex source, Instrument* instrument, const Record& record,
                  Ticks now) noexcept;
   void pass_through(const Record& record, std::span<const Level> levels, Ticks now) noexcept;
+  void announce_news(const Record& record, std::span<const Level> levels, Ticks now) noexcept;
 
   void count_verdict(Verdict verdict) noexcept;
   void refuse(Instrument& instrument, Verdict verdict, Ticks now) noexcept;

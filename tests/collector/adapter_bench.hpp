@@ -2,8 +2,11 @@
 // and a clock that stands still until it is moved.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <atomic>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -12,6 +15,7 @@
 #include "collector/adapter.hpp"
 #include "collector/record_writer.hpp"
 #include "ipc/spsc_ring.hpp"
+#include "tests/collector/news_text.hpp"
 
 namespace ringside::collector::bench {
 
@@ -77,10 +81,26 @@ class Bench {
       } else if (record->kind == Kind::Bbo) {
         seen.asks.push_back(reader_.levels()[0]);
       }
-      all.push_back(std::move(seen));
+      if (record->is_announcement()) {
+        news.push_back(text_of_news(*record, reader_.levels()));
+      } else {
+        all.push_back(std::move(seen));
+      }
       reader_.advance();
     }
     return all;
+  }
+  // The next record, which there is.
+  Record take_one() {
+    const Record* const record = reader_.peek();
+    EXPECT_NE(record, nullptr);
+    if (record == nullptr) return {};
+    const Record taken = *record;
+    reader_.advance();
+    return taken;
+  }
+  std::span<const Level> peek_levels() {
+    return reader_.peek() == nullptr ? std::span<const Level>{} : reader_.levels();
   }
   void pass(std::int64_t ns) {
     now.steady_ns += ns;
@@ -96,6 +116,7 @@ class Bench {
  public:
   RecordWriter records;
   Host host;
+  std::vector<std::string> news;  // "listed kraken A/B", in order
   Now now{Ticks{1'000'000}, 1'000'000};
 };
 

@@ -242,10 +242,14 @@ TEST(BinanceExponents, OfTheFuturesAreThePrecisionWhereItIsFinerThanTheTick) {
   EXPECT_TRUE(read_exchange_info(std::string_view(body).substr(0, body.size() - 64),
                                  [&](const BinanceTerms& terms) {
                                    found.emplace_back(terms.symbol);
-                                   EXPECT_EQ(terms.price_exponent, Exponent{-2});
-                                   EXPECT_EQ(terms.quantity_exponent, Exponent{-3});
+                                   EXPECT_EQ(terms.has_exponents, terms.symbol == "BTCUSDT");
+                                   if (!terms.has_exponents) return;
+                                   EXPECT_EQ(terms.listing.price_exponent, Exponent{-2});
+                                   EXPECT_EQ(terms.listing.quantity_exponent, Exponent{-3});
+                                   EXPECT_EQ(terms.listing.price_step, 10);
+                                   EXPECT_EQ(terms.listing.quantity_step, 1);
                                  }));
-  EXPECT_EQ(found, std::vector<std::string>{"BTCUSDT"}) << "an entry without sizes is no entry";
+  EXPECT_EQ(found, (std::vector<std::string>{"BTCUSDT", "HALF"}));
 }
 
 TEST(BinanceExponents, ASymbolTheVenueDoesNotKnowIsFailedByName) {

@@ -17,6 +17,7 @@
 #include "collector/record_writer.hpp"
 #include "ipc/segment.hpp"
 #include "ipc/spsc_ring.hpp"
+#include "tests/collector/news_text.hpp"
 
 namespace ringside::collector::binance_test {
 
@@ -93,6 +94,7 @@ struct NaiveBook {
     const auto asks_from = many ? record.bid_count() : 0;
     switch (record.kind) {
       case Kind::Instrument:
+        if (!record.is_terms()) return;
         EXPECT_GT(record.epoch, epoch);
         epoch = record.epoch;
         terms = InstrumentTerms::unpacked(record.price);
@@ -223,6 +225,11 @@ class Bench {
   void drain() {
     records_.publish(0, now().ticks);
     while (const auto* record = reader_.peek()) {
+      if (record->is_announcement()) {
+        news.push_back(bench::text_of_news(*record, reader_.levels()));
+        reader_.advance();
+        continue;
+      }
       ASSERT_LT(record->id().ordinal(), books.size());
       books[record->id().ordinal()].take(*record, reader_.levels());
       reader_.advance();
@@ -241,6 +248,7 @@ class Bench {
 
   std::int64_t steady_ns = 1'000'000'000;
   NotingHost host;
+  std::vector<std::string> news;  // "listed binance ABC", in order
 
  private:
   // On the heap and exact, so that the address sanitizer sees a byte read too far.

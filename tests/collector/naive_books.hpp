@@ -33,6 +33,7 @@ struct NaiveBook {
     const Record& record = seen.record;
     switch (record.kind) {
       case Kind::Instrument:
+        if (!record.is_terms()) return;
         terms = InstrumentTerms::unpacked(record.price);
         epoch = record.epoch;
         return;

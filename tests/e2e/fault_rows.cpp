@@ -11,6 +11,8 @@ constexpr Outcome sequence_gap{State::Gap, Cause::SequenceGap};
 constexpr Outcome bad_message{State::Gap, Cause::BadMessage};
 constexpr Outcome halted{State::Halted, Cause::VenueHalt};
 constexpr Outcome live{State::Live, Cause::None};
+constexpr Outcome delisted{State::Failed, Cause::Delisted};
+constexpr Outcome unlisted{State::Failed, Cause::UnknownSymbol};
 constexpr Outcome unproven{State::Live, Cause::ChecksumFailed};
 constexpr Outcome finer{State::Gap, Cause::PrecisionChanged};
 
@@ -95,12 +97,28 @@ std::vector<FaultRow> of_kraken(bool first_version) {
       either(seen(FaultKind::Precision, "precision=+1/+0:$@150", {finer},
                   {"number_too_fine|checksum_failed", "resyncs"}),
              {failed_checksum})};
+  const std::string no_metadata = "this version has no metadata";
   if (first_version) {
     rows.push_back(seen(FaultKind::Rename, "rename=NEW$:$@150~1s", {failed_checksum},
                         {"checksum_failed", "resyncs"}));
-  } else {
-    rows.push_back(seen(FaultKind::Rename, "rename=NEW$:$@150~1s", {halted}, {"venue_halts"}));
+    rows.push_back(seen(FaultKind::Delist, "delist:$@150~1s", {failed_checksum},
+                        {"checksum_failed", "resyncs"}));
+    rows.push_back(seen(FaultKind::List, "list:$@+3s",
+                        {{State::Failed, Cause::SubscriptionRefused}, live},
+                        {"subscriptions_refused"}));
+    rows.push_back(absent(FaultKind::Halt, "halt", no_metadata));
+    rows.push_back(absent(FaultKind::Increments, "increments", no_metadata));
+    return rows;
   }
+  // It comes back under its old name, and its old book is not good any more.
+  rows.push_back(
+      seen(FaultKind::Rename, "rename=NEW$:$@150~1s", {delisted, live}, {"delisted", "listed"}));
+  rows.push_back(
+      seen(FaultKind::Delist, "delist:$@150~1s", {delisted, live}, {"delisted", "listed"}));
+  rows.push_back(seen(FaultKind::List, "list:$@+3s", {unlisted, live}, {"listed"}));
+  rows.push_back(seen(FaultKind::Halt, "halt:$@150~1s", {halted}, {"venue_halts"}));
+  rows.push_back(unseen(FaultKind::Increments, "increments=5/10:$@150", {"increments_changed"},
+                        "announced; its decimals, and so its book, stay as they are"));
   return rows;
 }
 
@@ -125,6 +143,13 @@ std::vector<FaultRow> of_binance(const std::string& venue) {
       absent(FaultKind::ChecksumZero, "checksum-zero", "there are no checksums"),
       seen(FaultKind::Rename, "rename=NEW$:$@150~1s", {sequence_gap}, {"sequence_gaps", "resyncs"}),
       seen(FaultKind::Precision, "precision=+1/+0:$@150", {finer}, {"number_too_fine", "resyncs"})};
+  // It is looked at once a second here.
+  rows.push_back(
+      seen(FaultKind::Delist, "delist:$@150~3s", {delisted, live}, {"delisted", "listed"}));
+  rows.push_back(seen(FaultKind::List, "list:$@+4s", {unlisted, live}, {"listed"}));
+  rows.push_back(seen(FaultKind::Halt, "halt:$@150~3s", {halted}, {"venue_halts"}));
+  rows.push_back(unseen(FaultKind::Increments, "increments=5/10:$@150", {"increments_changed"},
+                        "announced; its decimals, and so its book, stay as they are"));
   // The handshake is refused, for the streams are in its URL.
   rows.push_back(cuts(FaultKind::Refuse, "refuse:$@1", {disconnected}, {"closed_upgrade_refused"}));
   // Which request of the symbol mends the loss: spot asks for its decimals by name first.

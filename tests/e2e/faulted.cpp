@@ -81,10 +81,14 @@ SystemOptions Faulted::options(const std::string& symbols, const std::string& fa
 
 std::string Faulted::tables(const Endpoints& endpoints) const {
   std::string text;
-  for (const auto& each : symbols_) {
+  for (std::size_t i = 0; i < symbols_.size(); ++i) {
+    const auto& each = symbols_[i];
+    // Looks at the metadata often only where that is what it is about, and its weight is not.
+    const bool of_listing = rows_[i].kind >= exchange::FaultKind::List;
     text += "[[venue]]\nname = \"" + venue_ + "\"\nwebsocket = \"" + endpoints.websocket + "\"\n" +
             (kraken_ ? "depth = 10\n" : "depth = 100\nrest = \"" + endpoints.rest + "\"\n") +
             "tls_ca = \"" + endpoints.ca + "\"\nno_data_ms = 2500\nretry_ms_max = 200\n" +
+            (of_listing && !kraken_ ? "metadata_ms = 1000\nrest_weight_max = 100000\n" : "") +
             "instruments = [\"" + each.aimed + "\"" +
             (each.bystander.empty() ? "" : ", \"" + each.bystander + "\"") + "]\n";
   }

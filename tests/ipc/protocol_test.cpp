@@ -115,6 +115,8 @@ TEST(Protocol, RecordsAndLevelsAreAsWritten) {
        FIELD(R, side_or_reason), FIELD(R, receive_tsc), FIELD(R, exchange_ns), FIELD(R, price),
        FIELD(R, quantity), FIELD(R, reference), FIELD(R, publish_delta), FIELD(R, epoch)});
   expect_layout("Level", sizeof(Level), {FIELD(Level, price), FIELD(Level, quantity)});
+  using N = AnnouncedName;
+  expect_layout("AnnouncedName", sizeof(N), {FIELD(N, bytes), FIELD(N, text)});
 }
 
 TEST(Protocol, TheCursorEntryIsAsWritten) {
@@ -162,6 +164,11 @@ TEST(Protocol, EnumeratorsHaveTheValuesThatAreWritten) {
     causes.emplace_back(i, name_of(static_cast<Cause>(i)));
   }
   EXPECT_EQ(values_of("Values of `Cause`"), causes);
+  Values announcements;
+  for (std::uint64_t i = 0; name_of(static_cast<Announcement>(i)) != std::string("unknown"); ++i) {
+    announcements.emplace_back(i, name_of(static_cast<Announcement>(i)));
+  }
+  EXPECT_EQ(values_of("Values of `Announcement`"), announcements);
 }
 
 TEST(Protocol, SchemaHashesAreAsWritten) {

@@ -444,6 +444,24 @@ TEST_F(WorkerTest, TradesAndQuotesPassThroughWhateverTheStateOfTheBook) {
   EXPECT_EQ(script_.worker.instrument_count(), 0U) << "a trade makes no book";
 }
 
+TEST_F(WorkerTest, NewsOfTheVenueArePassedOnAsTheyCameAndChangeNoBook) {
+  go_live(btc);
+  auto news = terms_of(btc, epoch1, {Exponent{-9}, Exponent{-9}});
+  news.record.side_or_reason = static_cast<std::uint8_t>(Announcement::Increments);
+  news.record.slots = 2;
+  news.levels = {at(9, 1), at(2, 3), at(4, 5), at(6, 7)};
+  script_.take(news);
+  news.record.instrument = InstrumentId::of(0, ordinal_of_none).value;
+  script_.take(news);
+  news.levels.clear();
+  script_.take(news);
+  const auto seen = script_.seen();
+  ASSERT_EQ(seen.size(), 2U);
+  EXPECT_EQ(seen[0].record.slots, 2);
+  EXPECT_EQ(script_.worker.instrument_count(), 1U) << "nobody's is none";
+  EXPECT_EQ(script_.view(btc).terms, plain);
+}
+
 TEST_F(WorkerTest, APassedRecordOutOfRangeIsNotPublished) {
   ScriptRecord quote;
   quote.record.kind = Kind::Bbo;

@@ -23,8 +23,16 @@ std::string refusal_of(const std::string& text) {
 TEST(FaultLanguage, WhatIsSaidIsUnderstood) {
   const auto faults = parse_faults(
       "drop:BTC/USD@400,mute:ETH/USD#trade@+500ms~2s,close=1012:connection#2@1000,429=7@3x2,"
-      "corrupt=price:A@1,delay=200ms:#any@+0ms,precision=+1/+2:A@9,rename=B/C:A@2~1m,life=24h");
-  ASSERT_EQ(faults.size(), 9U);
+      "corrupt=price:A@1,delay=200ms:#any@+0ms,precision=+1/+2:A@9,rename=B/C:A@2~1m,life=24h,"
+      "list:A@+3s,delist:B/C@7~2s,halt:A@1,increments=5:A@2,increments=2/100:A@3");
+  ASSERT_EQ(faults.size(), 14U);
+  EXPECT_EQ(faults[9].at_ns, 3'000'000'000);
+  EXPECT_EQ(faults[10].kind, FaultKind::Delist);
+  EXPECT_EQ(faults[10].lasts_ns, 2'000'000'000);
+  EXPECT_EQ(faults[12].price_more, 5);
+  EXPECT_EQ(faults[12].quantity_more, 1);
+  EXPECT_EQ(faults[13].quantity_more, 100);
+  EXPECT_EQ(parse_faults(text_of(faults)), faults);
   EXPECT_EQ(faults[0].aim, (FaultAim{"BTC/USD", FaultChannel::Unsaid, 0}));
   EXPECT_EQ(faults[0].at_count, 400U);
   EXPECT_EQ(faults[1].aim, (FaultAim{"ETH/USD", FaultChannel::Trade, 0}));
@@ -79,6 +87,10 @@ TEST(FaultLanguage, ABadFaultIsNamedWithItsValueAndWhatIsAllowed) {
            {"life@1", "has no value", "life=DURATION"},
            {"life=2s@1", "has no @WHEN", "life=DURATION[:connection#K]"},
            {"429=-1@1", "Retry-After '-1'", "from 0 to 86400"},
+           {"list:A@3", "nothing of it can be counted", "list:SYMBOL@+DURATION"},
+           {"delist@3", "says no aim", "delist:SYMBOL@WHEN[~DURATION]"},
+           {"increments=0:A@3", "increment '0'", "from 1 to 100"},
+           {"increments:A@3", "has no value", "increments=P[/Q]"},
            {"rename=:A@1", "''", "rename=NAME:SYMBOL"},
            {"rename=B@1", "says no aim", "rename=NAME:SYMBOL"},
            {"precision=1:A@1", "'1'", "precision=+P[/+Q]"},
@@ -131,8 +143,11 @@ TEST(FaultLanguage, WhatIsDrawnIsPrintedAndReadBackAsTheSame) {
         const bool generated_only = name == "stale-snapshot" || name == "wrong-snapshot" ||
                                     name == "checksum-zero" || name == "rename" ||
                                     name == "precision";
-        // Life is for ever, and no replayed Binance frame has a digit that shows.
-        const bool drawable = name != "life" && !(replaying && generated_only) &&
+        const bool of_listing =
+            name == "list" || name == "delist" || name == "halt" || name == "increments";
+        // What only the metadata show is not drawn. Life is for ever, and no replayed Binance frame
+        // has a digit that shows.
+        const bool drawable = name != "life" && !of_listing && !(replaying && generated_only) &&
                               !(replaying && name == "corrupt" && !venue.starts_with("kraken")) &&
                               (name != "checksum-zero" || venue.starts_with("kraken"));
         EXPECT_EQ(seen[kind], drawable) << venue << " " << name;

@@ -353,6 +353,42 @@ TEST(ExchangeFaults, ChecksumsAreZeroForAWhile) {
   EXPECT_GT(after, 100U);
 }
 
+TEST(ExchangeFaults, ADelistedSymbolIsSilentAndUnknownUntilItIsListedAgain) {
+  OneRun run("kraken", "delist:ETH/USD@+1s~1s");
+  run.connect(1);
+  run.go_on(1'100 * ms);
+  const auto announced = [](const Sent& all, const std::string& text) {
+    return std::any_of(all.control.begin(), all.control.end(), [&](const std::string& each) {
+      return each.find(text) != std::string::npos;
+    });
+  };
+  EXPECT_TRUE(
+      announced(run.take(), R"("symbol":"ETH/USD","base":"ETH","quote":"USD","status":"del)"));
+  run.connect(2);
+  EXPECT_TRUE(announced(run.take(), "Currency pair not supported ETH/USD"));
+  run.go_on(500 * ms);
+  for (const auto& text : run.take().data) EXPECT_EQ(text.find("ETH/USD"), std::string::npos);
+  run.go_on(500 * ms);
+  EXPECT_TRUE(
+      announced(run.take(), R"("symbol":"ETH/USD","base":"ETH","quote":"USD","status":"onl)"));
+}
+
+TEST(ExchangeFaults, ASymbolIsUnknownBeforeItIsListed) {
+  OneRun run("kraken", "list:ETH/USD@+1s,increments=5:BTC/USD@+2s");
+  run.connect(1);
+  const auto announced = [](const Sent& all, const std::string& text) {
+    return std::any_of(all.control.begin(), all.control.end(), [&](const std::string& each) {
+      return each.find(text) != std::string::npos;
+    });
+  };
+  EXPECT_TRUE(announced(run.take(), "Currency pair not supported ETH/USD"));
+  run.go_on(1'100 * ms);
+  EXPECT_TRUE(
+      announced(run.take(), R"("symbol":"ETH/USD","base":"ETH","quote":"USD","status":"onl)"));
+  run.go_on(1'000 * ms);
+  EXPECT_TRUE(announced(run.take(), R"("price_increment":0.5,)"));
+}
+
 TEST(ExchangeFaults, ARenamedSymbolIsServedUnderItsNewNameOnlyUntilItIsGivenBack) {
   OneRun run("kraken", "rename=NEW/USD:ETH/USD@+1s~1s");
   run.connect(1);

@@ -319,7 +319,7 @@ TEST_F(ConsumerTest, ABookIsNotValidBetweenTheRecordsOfOneMessage) {
     record.flags = flags;
     record.epoch = 1;
     record.slots = 1;
-    record.side_or_reason = static_cast<std::uint8_t>(Side::Bid);
+    record.side_or_reason = kind == Kind::Instrument ? 0 : static_cast<std::uint8_t>(Side::Bid);
     record.price = price;
     record.quantity = quantity;
     return book.take(*buffer);

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -188,6 +189,39 @@ TEST_F(RecordJson, NamesStatesCausesAndAggressors) {
   record.kind = Kind::Trade;
   record.side_or_reason = static_cast<std::uint8_t>(Side::Ask);
   EXPECT_EQ(read()["aggressor"], "sell");
+}
+
+TEST_F(RecordJson, NamesNewsOfTheVenueAndWhoseTheyAre) {
+  auto& record = buffer->record;
+  record.kind = Kind::Instrument;
+  record.side_or_reason = static_cast<std::uint8_t>(Announcement::Listed);
+  record.slots = 2;
+  record.price = InstrumentTerms{Exponent{-2}, Exponent{-8}}.packed();
+  record.quantity = 5;
+  record.reference = 1;
+  const std::string text = "binance N\x1bWUSDT";
+  AnnouncedName name;
+  name.bytes = text.size();
+  text.copy(name.text, text.size());
+  std::memcpy(static_cast<void*>(buffer->storage.data()), &name, sizeof(name));
+  context.info = nullptr;
+  auto read_back = read();
+  EXPECT_EQ(read_back["kind"], "instrument");
+  EXPECT_EQ(read_back["announcement"], "listed");
+  EXPECT_EQ(read_back["venue"], "binance");
+  EXPECT_EQ(read_back["symbol"], "N?WUSDT") << "nothing acts on a terminal";
+  EXPECT_EQ(read_back["price_step"], "0.05");
+  EXPECT_EQ(read_back["quantity_step"], "0.00000001");
+  EXPECT_NE(line_of(*buffer, context)
+                .find("binance N?WUSDT instrument listed: price 1e-2 quantity 1e-8 steps of price "
+                      "0.05 steps of quantity 0.00000001"),
+            std::string::npos)
+      << line_of(*buffer, context);
+  record.side_or_reason = 0;
+  record.quantity = 0;
+  record.reference = 0;
+  EXPECT_EQ(read()["announcement"], "terms");
+  EXPECT_EQ(read()["symbol"], "");
 }
 
 TEST_F(RecordJson, SaysSoWhenTheExponentsAreNotKnown) {

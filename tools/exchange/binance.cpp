@@ -374,7 +374,9 @@ void Binance::answer_exchange_info(RequestId request, std::string_view target, U
     tell(market[index]);
   }
   if (names.empty()) {
-    for (ListingIndex i = 0; i < market.size(); ++i) tell(market[i]);
+    for (ListingIndex i = 0; i < market.size(); ++i) {
+      if (market[i].trading < Trading::Delisted) tell(market[i]);
+    }
   }
   reply_ += "]}";
   services_.outlet.answer(request, 200, reply_);

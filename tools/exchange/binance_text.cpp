@@ -174,17 +174,19 @@ void BinanceText::snapshot(std::string& out, const Listing& listing, std::size_t
 
 void BinanceText::symbol(std::string& out, const Listing& listing) const {
   out += R"({"symbol":")" + listing.symbol;
-  out += dialect_ == BinanceDialect::CoinM
-             ? R"(","contractStatus":"TRADING","contractSize":100,"contractType":"PERPETUAL")"
-             : R"(","status":"TRADING")";
+  const bool online = listing.trading == Trading::Online;
+  out += dialect_ == BinanceDialect::CoinM ? R"(","contractStatus":")" : R"(","status":")";
+  out += online ? "TRADING" : spot() ? "BREAK" : "SETTLING";
+  out += dialect_ == BinanceDialect::CoinM ? R"(","contractSize":100,"contractType":"PERPETUAL")"
+                                           : "\"";
   if (!spot()) {
     key_number(out, R"(,"pricePrecision":)", listing.decimals.price);
     key_number(out, R"(,"quantityPrecision":)", listing.decimals.quantity);
   }
   out += R"(,"filters":[{"filterType":"PRICE_FILTER","tickSize":)";
-  price(out, listing, {1});
+  price(out, listing, {listing.steps.price});
   out += R"(},{"filterType":"LOT_SIZE","stepSize":)";
-  quantity(out, listing, {1});
+  quantity(out, listing, {listing.steps.quantity});
   out += "}]}";
 }
 

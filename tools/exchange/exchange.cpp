@@ -66,6 +66,14 @@ void Exchange::begin_faults(const std::vector<Fault>& asked, const FaultyMarket&
   faults_ = Faults(faults);
   faults_.set_time(now);
   faults_text_ = text_of(faults);
+  for (const auto& fault : faults) {
+    if (fault.kind != FaultKind::List) continue;
+    const auto listing = market_.find(fault.aim.symbol);
+    if (listing == no_listing) continue;  // said twice
+    market_.hide(listing);
+    market_[listing].trading = Trading::Unlisted;
+    market_[listing].name = 1;
+  }
 }
 
 void Exchange::on_open(SessionId session, std::string_view target, UtcNs now) {
@@ -113,30 +121,58 @@ void Exchange::rename(ListingIndex listing, const std::string& symbol, std::uint
   venue_->on_renamed(listing, was);
 }
 
-void Exchange::change_instruments(UtcNs now) {
-  for (const auto& fault : faults_.take_changes()) {
-    const auto listing = market_.find(fault.aim.symbol);
-    if (listing == no_listing) continue;  // it has another name just now
-    if (fault.kind == FaultKind::Precision) {
-      const Decimals more{fault.price_more, fault.quantity_more};
-      market_[listing].refine(more);
-      source_->on_refined(listing, more);
-      venue_->on_refined(listing, more);
-      continue;
-    }
-    if (market_.find(fault.name) != no_listing) continue;
-    if (fault.lasts_ns != 0) {
-      renamed_.push_back({listing, fault.aim.symbol, UtcNs{now.value + fault.lasts_ns}});
-    }
-    rename(listing, fault.name, 1);
+// Who has subscribed hears nothing while it is not listed, and nobody finds it.
+void Exchange::set_trading(ListingIndex index, Trading trading) {
+  auto& listing = market_[index];
+  const auto listed = [](Trading of) { return of == Trading::Online || of == Trading::Halted; };
+  const bool was_listed = listed(listing.trading);
+  listing.trading = trading;
+  if (was_listed && !listed(trading)) market_.hide(index);
+  if (!was_listed && listed(trading)) market_.show(index);
+  listing.name = listed(trading) ? 0 : 1;
+  venue_->on_listing(index);
+}
+
+void Exchange::change(const Fault& fault, UtcNs now) {
+  if (fault.kind == FaultKind::List) {
+    return set_trading(market_.find_any(fault.aim.symbol), Trading::Online);
   }
-  for (auto at = renamed_.begin(); at != renamed_.end();) {
+  const auto listing = market_.find(fault.aim.symbol);
+  if (listing == no_listing) return;  // it has another name just now, or none
+  const Undo undo{listing, fault.kind, fault.aim.symbol, UtcNs{now.value + fault.lasts_ns}};
+  const Decimals numbers{fault.price_more, fault.quantity_more};
+  switch (fault.kind) {
+    case FaultKind::Precision:
+      market_[listing].refine(numbers);
+      source_->on_refined(listing, numbers);
+      return venue_->on_refined(listing, numbers);
+    case FaultKind::Increments:
+      market_[listing].steps = numbers;
+      return venue_->on_listing(listing);
+    case FaultKind::Delist:
+    case FaultKind::Halt:
+      set_trading(listing, fault.kind == FaultKind::Halt ? Trading::Halted : Trading::Delisted);
+      break;
+    default:
+      if (market_.find_any(fault.name) != no_listing) return;
+      rename(listing, fault.name, 1);
+  }
+  if (fault.lasts_ns != 0) undone_.push_back(undo);
+}
+
+void Exchange::change_instruments(UtcNs now) {
+  for (const auto& fault : faults_.take_changes()) change(fault, now);
+  for (auto at = undone_.begin(); at != undone_.end();) {
     if (at->until > now) {
       ++at;
       continue;
     }
-    rename(at->listing, at->symbol, 0);
-    at = renamed_.erase(at);
+    if (at->kind == FaultKind::Rename) {
+      rename(at->listing, at->symbol, 0);
+    } else {
+      set_trading(at->listing, Trading::Online);
+    }
+    at = undone_.erase(at);
   }
 }
 

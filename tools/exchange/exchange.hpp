@@ -50,21 +50,24 @@ class Exchange {
   [[nodiscard]] const std::string& faults_text() const { return faults_text_; }
 
  private:
-  // A symbol that is given back.
-  struct Renamed {
+  // A symbol that is given back, or a listing that is online again.
+  struct Undo {
     ListingIndex listing = 0;
+    FaultKind kind = FaultKind::Rename;
     std::string symbol;
     UtcNs until;
   };
   void begin_faults(const std::vector<Fault>& asked, const FaultyMarket& of, std::uint64_t seed);
   void change_instruments(UtcNs now);
+  void change(const Fault& fault, UtcNs now);
   void rename(ListingIndex listing, const std::string& symbol, std::uint32_t name);
+  void set_trading(ListingIndex listing, Trading trading);
 
   Faults faults_;
   Limits limits_;
   FaultyOutlet outlet_;
   std::string faults_text_;
-  std::vector<Renamed> renamed_;
+  std::vector<Undo> undone_;
   Market market_;
   std::unique_ptr<TruthLog> truth_;
   std::unique_ptr<Venue> venue_;

@@ -27,6 +27,10 @@ bool of_generated_only(const Fault& fault) {
     case FaultKind::ChecksumZero:
     case FaultKind::Rename:
     case FaultKind::Precision:
+    case FaultKind::List:
+    case FaultKind::Delist:
+    case FaultKind::Halt:
+    case FaultKind::Increments:
       return true;
     case FaultKind::Corrupt:
       return fault.part != FaultPart::Quantity;

@@ -12,8 +12,9 @@ constexpr std::int64_t ms_ns = 1'000'000;
 constexpr std::uint32_t retry_after_max = 86'400;
 constexpr std::uint8_t decimals_more_max = 4;
 constexpr std::size_t name_bytes_max = 32;
+constexpr std::uint8_t steps_max = 100;
 
-enum class Value : std::uint8_t { None, Part, Duration, Code, Seconds, Decimals, Name };
+enum class Value : std::uint8_t { None, Part, Duration, Code, Seconds, Decimals, Name, Steps };
 enum class Moment : std::uint8_t { None, Needed };
 
 // What may be said of a kind.
@@ -70,6 +71,14 @@ constexpr std::array<Rule, fault_kinds> rules{{
      "rename=NAME:SYMBOL@WHEN[~DURATION]"},
     {"precision", FaultKind::Precision, Value::Decimals, true, false, true, false, false, when,
      false, false, "precision=+P[/+Q]:SYMBOL@WHEN, P and Q more decimals, at most 4"},
+    {"list", FaultKind::List, none, false, false, true, false, false, when, false, false,
+     "list:SYMBOL@+DURATION"},
+    {"delist", FaultKind::Delist, none, false, false, true, false, false, when, false, true,
+     "delist:SYMBOL@WHEN[~DURATION]"},
+    {"halt", FaultKind::Halt, none, false, false, true, false, false, when, false, true,
+     "halt:SYMBOL@WHEN[~DURATION]"},
+    {"increments", FaultKind::Increments, Value::Steps, true, false, true, false, false, when,
+     false, false, "increments=P[/Q]:SYMBOL@WHEN, P and Q units of the last decimal, 1 to 100"},
 }};
 
 const Rule& rule_of(FaultKind kind) { return rules[static_cast<unsigned>(kind)]; }
@@ -125,6 +134,9 @@ class Reader {
                       : "says no @WHEN; it must look like " + std::string(rule_->form));
     }
     if (has_when) read_tail(tail);
+    if (fault_.kind == FaultKind::List && fault_.at_count != 0) {
+      refuse("nothing of it can be counted before; it must look like " + std::string(rule_->form));
+    }
     return fault_;
   }
 
@@ -203,7 +215,18 @@ class Reader {
         return read_decimals(value);
       case Value::Name:
         return read_name(value);
+      case Value::Steps:
+        return read_steps(value);
     }
+  }
+
+  std::uint8_t steps(std::string_view text) const {
+    return static_cast<std::uint8_t>(number<unsigned>("the increment", text, 1, steps_max));
+  }
+  void read_steps(std::string_view value) {
+    const auto slash = value.find('/');
+    fault_.price_more = steps(value.substr(0, slash));
+    fault_.quantity_more = slash == std::string_view::npos ? 1 : steps(value.substr(slash + 1));
   }
 
   std::uint8_t decimals(std::string_view text) const {
@@ -317,6 +340,9 @@ void append_value(std::string& out, const Fault& fault) {
       return;
     case Value::Name:
       out += '=' + fault.name;
+      return;
+    case Value::Steps:
+      out += '=' + std::to_string(fault.price_more) + '/' + std::to_string(fault.quantity_more);
   }
 }
 

@@ -57,6 +57,11 @@ enum class FaultKind : std::uint8_t {
   ChecksumZero,
   Rename,
   Precision,
+  // Of its listing
+  List,
+  Delist,
+  Halt,
+  Increments,
   // Until it is drawn
   Random,
 };
@@ -85,7 +90,7 @@ struct Fault {
   FaultPart part = FaultPart::Quantity;  // Corrupt
   std::uint32_t number = 0;     // Close: the code, 0: none; TooMany: seconds; Random: how many
   std::int64_t value_ns = 0;    // Delay, Life
-  std::uint8_t price_more = 0;  // Precision: decimals
+  std::uint8_t price_more = 0;  // Precision: decimals; Increments: units of the last one
   std::uint8_t quantity_more = 0;
   std::string name;  // Rename
 

@@ -12,8 +12,7 @@ bool lasts(FaultKind kind) { return kind == FaultKind::Mute || kind == FaultKind
 
 // What no message is worded or sent differently for, but what happens because of one.
 bool happens(FaultKind kind) {
-  return (is_of_connections(kind) && kind != FaultKind::Life) || kind == FaultKind::Rename ||
-         kind == FaultKind::Precision;
+  return (is_of_connections(kind) && kind != FaultKind::Life) || kind >= FaultKind::Rename;
 }
 
 bool channel_fits(FaultChannel wanted, FaultChannel channel) {

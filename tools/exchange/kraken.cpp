@@ -63,10 +63,11 @@ void Kraken::on_get(RequestId request, std::string_view target, UtcNs) {
   text_ = R"({"error":[],"result":{)";
   for (ListingIndex i = 0; i < market().size(); ++i) {
     const auto& listing = market()[i];
+    if (listing.trading >= Trading::Delisted) continue;
     std::string alternative = listing.symbol;
     std::erase(alternative, '/');
-    text_ += (i == 0 ? "\"" : ",\"") + alternative + R"(":{"altname":")" + alternative +
-             R"(","wsname":")" + listing.symbol + R"(","pair_decimals":)";
+    text_ += (text_.back() == '{' ? "\"" : ",\"") + alternative + R"(":{"altname":")" +
+             alternative + R"(","wsname":")" + listing.symbol + R"(","pair_decimals":)";
     append_integer(text_, listing.decimals.price);
     text_ += R"(,"lot_decimals":)";
     append_integer(text_, listing.decimals.quantity);

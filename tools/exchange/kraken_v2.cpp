@@ -7,6 +7,11 @@ namespace {
 
 namespace ondemand = simdjson::ondemand;
 
+std::string_view status_of(const Listing& listing) {
+  if (listing.trading == Trading::Online) return "online";
+  return listing.trading == Trading::Halted ? "maintenance" : "delisted";
+}
+
 void append_times(std::string& out, UtcNs now) {
   out += R"("time_in":")";
   append_rfc3339_us(out, now);
@@ -295,9 +300,12 @@ void KrakenV2::on_renamed(ListingIndex index, std::string_view was) {
   announce(entries);
 }
 
-void KrakenV2::on_refined(ListingIndex index, Decimals) {
+void KrakenV2::on_refined(ListingIndex index, Decimals) { on_listing(index); }
+
+void KrakenV2::on_listing(ListingIndex index) {
+  const auto& listing = market()[index];
   std::string entries;
-  word_instrument(entries, market()[index], market()[index].symbol, "online");
+  word_instrument(entries, listing, listing.symbol, status_of(listing));
   announce(entries);
 }
 
@@ -383,8 +391,10 @@ void KrakenV2::word_ticker(std::string& out, ListingIndex index, bool snapshot, 
 void KrakenV2::word_instruments(std::string& out) const {
   out += R"({"channel":"instrument","type":"snapshot","data":{"assets":[],"pairs":[)";
   for (ListingIndex i = 0; i < market().size(); ++i) {
-    if (i > 0) out += ',';
-    word_instrument(out, market()[i], market()[i].symbol, "online");
+    const auto& listing = market()[i];
+    if (listing.trading >= Trading::Delisted) continue;
+    if (out.back() != '[') out += ',';
+    word_instrument(out, listing, listing.symbol, status_of(listing));
   }
   out += "]}}";
 }
@@ -403,12 +413,12 @@ void KrakenV2::word_instrument(std::string& out, const Listing& listing, std::st
   out += R"(","qty_precision":)";
   append_integer(out, listing.decimals.quantity);
   out += R"(,"qty_increment":)";
-  append_decimal(out, 1, listing.decimals.quantity);
+  append_decimal(out, listing.steps.quantity, listing.decimals.quantity);
   out += R"(,"price_precision":)";
   append_integer(out, listing.decimals.price);
   out += R"(,"cost_precision":5,"marginable":false,"has_index":true,"cost_min":0.5,)"
          R"("price_increment":)";
-  append_decimal(out, 1, listing.decimals.price);
+  append_decimal(out, listing.steps.price, listing.decimals.price);
   out += R"(,"qty_min":)";
   append_decimal(out, 1, listing.decimals.quantity);
   out += '}';

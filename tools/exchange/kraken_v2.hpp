@@ -16,6 +16,7 @@ class KrakenV2 final : public Kraken {
   void on_text(SessionId session, std::string_view text, UtcNs now) override;
   void on_close(SessionId session) override;
   void on_renamed(ListingIndex listing, std::string_view was) override;
+  void on_listing(ListingIndex listing) override;
   void on_refined(ListingIndex listing, Decimals more) override;
 
  private:

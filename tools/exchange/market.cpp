@@ -91,6 +91,13 @@ ListingIndex Market::list(std::string_view symbol) {
   return index;
 }
 
+ListingIndex Market::find_any(std::string_view symbol) const {
+  for (ListingIndex i = 0; i < size(); ++i) {
+    if (listings_[i].symbol == symbol) return i;
+  }
+  return no_listing;
+}
+
 ListingIndex Market::find(std::string_view symbol) const {
   const auto at = by_symbol_.find(symbol);
   return at == by_symbol_.end() ? no_listing : at->second;

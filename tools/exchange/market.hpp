@@ -68,9 +68,14 @@ struct Trade {
   UtcNs time;
 };
 
+// What the venue says of an instrument.
+enum class Trading : std::uint8_t { Online, Halted, Delisted, Unlisted };
+
 struct Listing {
   std::string symbol;
-  std::uint32_t name = 0;   // 1: it is known by another symbol for a while
+  std::uint32_t name = 0;  // not 0: it is known by another symbol for a while, or by none
+  Trading trading = Trading::Online;
+  Decimals steps{1, 1};     // smallest ones of price and quantity, in units of the last decimal
   Decimals decimals;        // of the book's numbers
   Decimals wire;            // at least printed, padded with zeros, where the venue does that
   std::uint32_t depth = 0;  // as recorded (replay) or specified (generator); 0: unknown
@@ -100,6 +105,12 @@ class Market {
   [[nodiscard]] ListingIndex find(std::string_view symbol) const;
   // From here on it is known by that symbol, which no other has, and by no other.
   void rename(ListingIndex listing, std::string_view symbol);
+
+  // Nobody finds it by its symbol; or again.
+  void hide(ListingIndex listing) { by_symbol_.erase(listings_[listing].symbol); }
+  void show(ListingIndex listing) { by_symbol_.emplace(listings_[listing].symbol, listing); }
+  // Of any, hidden or not; slow.
+  [[nodiscard]] ListingIndex find_any(std::string_view symbol) const;
 
   [[nodiscard]] ListingIndex size() const { return static_cast<ListingIndex>(listings_.size()); }
   [[nodiscard]] Listing& operator[](ListingIndex index) { return listings_[index]; }

@@ -72,6 +72,8 @@ class Venue {
   // The listing has got another symbol, or more decimals: tell whom the venue tells.
   virtual void on_renamed(ListingIndex, std::string_view) {}
   virtual void on_refined(ListingIndex, Decimals) {}
+  // It is listed, delisted, halted or traded again, or its increments are others.
+  virtual void on_listing(ListingIndex) {}
 
   virtual void on_open(SessionId session, std::string_view target, UtcNs now) = 0;
   virtual void on_close(SessionId session) = 0;

@@ -48,7 +48,7 @@ void CaptureSource::take(SourceEvent& event) {
   event = SourceEvent{};
   event.instrument = record.id().ordinal();
   auto& known = known_[event.instrument];
-  if (record.kind == Kind::Instrument) known.terms = InstrumentTerms::unpacked(record.price);
+  if (record.is_terms()) known.terms = InstrumentTerms::unpacked(record.price);
   event.record = &record;
   event.terms = known.terms;
   event.received_ns = static_cast<std::int64_t>(record.receive_tsc);

@@ -103,7 +103,7 @@ void Consumer::take_record() {
   const Record& record = buffer_->record;
   auto& instrument = instruments_[record.instrument];
   instrument.worker = current_;
-  if (record.kind == Kind::Instrument) {
+  if (record.is_terms()) {
     instrument.terms = InstrumentTerms::unpacked(record.price);
     instrument.terms_epoch = record.epoch;
     instrument.has_terms = true;

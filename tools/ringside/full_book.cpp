@@ -33,6 +33,7 @@ BookStep FullBook::take(const ipc::RecordBuffer& buffer) noexcept {
   const Record& record = buffer.record;
   switch (record.kind) {
     case Kind::Instrument:
+      if (!record.is_terms()) return BookStep::Nothing;
       if (!tracked_.has_terms() || record.epoch != tracked_.epoch()) restart_epoch(record);
       return BookStep::Nothing;
     case Kind::Snapshot:

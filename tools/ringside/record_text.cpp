@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <ctime>
 
+#include "ipc/fixed_text.hpp"
 #include "tools/ringside/decimal_text.hpp"
 #include "tools/ringside/json_text.hpp"
 
@@ -79,6 +81,26 @@ void put_levels(JsonText& json, std::string_view name, std::span<const Level> le
   json.end_array();
 }
 
+void put_instrument(JsonText& json, const Record& record) {
+  const auto stated = InstrumentTerms::unpacked(record.price);
+  json.member("announcement", name_of(record.announcement()));
+  json.member("price_exponent", static_cast<int>(stated.price_exponent.power_of_ten));
+  json.member("quantity_exponent", static_cast<int>(stated.quantity_exponent.power_of_ten));
+  if (record.is_announcement()) {
+    const Price price_step{record.quantity};
+    const Quantity quantity_step{static_cast<std::int64_t>(record.reference)};
+    if (price_step.mantissa > 0) {
+      json.member("price_step", text_of(price_step, stated.price_exponent));
+    }
+    if (quantity_step.mantissa > 0) {
+      json.member("quantity_step", text_of(quantity_step, stated.quantity_exponent));
+    }
+    return;
+  }
+  json.member("depth", stated.depth);
+  json.member("checksum_rule", checksum_name(stated.checksum));
+}
+
 void put_content(JsonText& json, const ipc::RecordBuffer& buffer, const InstrumentTerms& terms) {
   const Record& record = buffer.record;
   if (record.kind == Kind::Trade) json.member("aggressor", aggressor_name(record.side()));
@@ -101,13 +123,7 @@ void put_content(JsonText& json, const ipc::RecordBuffer& buffer, const Instrume
     json.key("ask");
     put_level(json, buffer.levels().front(), terms);
   }
-  if (record.kind == Kind::Instrument) {
-    const auto stated = InstrumentTerms::unpacked(record.price);
-    json.member("price_exponent", static_cast<int>(stated.price_exponent.power_of_ten));
-    json.member("quantity_exponent", static_cast<int>(stated.quantity_exponent.power_of_ten));
-    json.member("depth", stated.depth);
-    json.member("checksum_rule", checksum_name(stated.checksum));
-  }
+  if (record.kind == Kind::Instrument) put_instrument(json, record);
   if (const auto name = reference_name(record); !name.empty()) json.member(name, record.reference);
 }
 
@@ -125,6 +141,24 @@ std::string levels_text(std::string_view name, std::span<const Level> levels,
     text += (i == 0 ? " " : ", ") + level_text(levels[i], terms);
   }
   if (shown < levels.size()) text += fmt::format(" and {} more", levels.size() - shown);
+  return text;
+}
+
+std::string instrument_text(const Record& record) {
+  const auto stated = InstrumentTerms::unpacked(record.price);
+  auto text =
+      fmt::format(" price 1e{} quantity 1e{}", static_cast<int>(stated.price_exponent.power_of_ten),
+                  static_cast<int>(stated.quantity_exponent.power_of_ten));
+  if (!record.is_announcement()) return text + fmt::format(" depth {}", stated.depth);
+  text = fmt::format(" {}:", name_of(record.announcement())) + text;
+  const Price price_step{record.quantity};
+  const Quantity quantity_step{static_cast<std::int64_t>(record.reference)};
+  if (price_step.mantissa > 0) {
+    text += " steps of price " + text_of(price_step, stated.price_exponent);
+  }
+  if (quantity_step.mantissa > 0) {
+    text += " steps of quantity " + text_of(quantity_step, stated.quantity_exponent);
+  }
   return text;
 }
 
@@ -147,13 +181,24 @@ std::string content_text(const ipc::RecordBuffer& buffer, const InstrumentTerms&
     text += " " + level_text({Price{record.price}, Quantity{record.quantity}}, terms) + " | " +
             level_text(buffer.levels().front(), terms);
   }
-  if (record.kind == Kind::Instrument) {
-    const auto stated = InstrumentTerms::unpacked(record.price);
-    text += fmt::format(" price 1e{} quantity 1e{} depth {}",
-                        static_cast<int>(stated.price_exponent.power_of_ten),
-                        static_cast<int>(stated.quantity_exponent.power_of_ten), stated.depth);
-  }
+  if (record.kind == Kind::Instrument) text += instrument_text(record);
   return text;
+}
+
+// Of an announcement: whose news it is, as its second slot says.
+struct Named {
+  std::string venue, symbol;
+};
+std::optional<Named> named(const ipc::RecordBuffer& buffer) {
+  if (!buffer.record.is_announcement() || buffer.levels().size() < levels_per_slot) return {};
+  AnnouncedName name;
+  std::memcpy(static_cast<void*>(&name), buffer.levels().data(), sizeof(name));
+  std::string text(name.text, std::min<std::uint64_t>(name.bytes, AnnouncedName::bytes_max));
+  for (char& c : text) c = ipc::FixedText<8>::shown(c) ? c : '?';
+  if (name.bytes > AnnouncedName::bytes_max) text += "...";
+  const auto blank = text.find(' ');
+  if (blank == std::string::npos) return {};
+  return Named{text.substr(0, blank), text.substr(blank + 1)};
 }
 
 }  // namespace
@@ -195,7 +240,9 @@ std::string json_of(const ipc::RecordBuffer& buffer, const RecordContext& contex
   const Record& record = buffer.record;
   JsonText json;
   json.begin_object().member("kind", name_of(record.kind));
-  if (context.info != nullptr) {
+  if (const auto news = named(buffer)) {
+    json.member("symbol", news->symbol).member("venue", news->venue);
+  } else if (context.info != nullptr) {
     json.member("symbol", context.info->symbol).member("venue", context.info->venue);
   } else {
     json.member("symbol", "").member("venue", "");
@@ -218,7 +265,9 @@ std::string json_of(const ipc::RecordBuffer& buffer, const RecordContext& contex
 
 std::string line_of(const ipc::RecordBuffer& buffer, const RecordContext& context) {
   const Record& record = buffer.record;
-  const auto who = context.info != nullptr
+  const auto news = named(buffer);
+  const auto who = news ? news->venue + " " + news->symbol
+                   : context.info != nullptr
                        ? fmt::format("{} {}", context.info->venue, context.info->symbol)
                        : fmt::format("instrument {}", record.instrument);
   const bool unscaled = !context.terms && has_numbers(record.kind);

@@ -57,7 +57,7 @@ Run::Run(std::string_view venue, const std::string& capture)
 void Run::collect(void* context, const Record& record) {
   auto& self = *static_cast<Run*>(context);
   if (record.kind == Kind::Trade) self.count_trade(record);
-  if (record.kind != Kind::Instrument) return;
+  if (!record.is_terms()) return;
   if (auto* const tally = self.tally_of(record.id())) {
     tally->terms = InstrumentTerms::unpacked(record.price);
   }

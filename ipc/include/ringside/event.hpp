@@ -39,10 +39,28 @@ enum class Kind : std::uint8_t {
   Status = 11,      // of one instrument: side_or_reason = Cause, quantity = State
   Loss = 12,        // collector to worker: this instrument lost records; the last has flag Last
   Key = 13,         // broadcast, for late joiners: as Status, and the top levels, as Levels
-  Instrument = 14,  // exponents, depth, checksum rule from here on (InstrumentTerms)
+  Instrument = 14,  // exponents, depth, checksum rule from here on (InstrumentTerms); or news of
+                    // the venue's metadata (Announcement)
   Heartbeat = 15,   // of a connection; instrument = any, no data
   Pad = 16,         // skip to the ring's start
 };
+
+// What a Kind::Instrument record is about: its side_or_reason. Wire values.
+enum class Announcement : std::uint8_t {
+  Terms = 0,       // what its numbers mean from here on; all others change nothing of that
+  Listed = 1,      // the venue lists it: new, or again
+  Delisted = 2,    // no more
+  Halted = 3,      // it is listed, and not traded
+  Resumed = 4,     // traded again
+  Increments = 5,  // its prices or quantities move in other steps, or have other decimals
+};
+
+constexpr const char* name_of(Announcement announcement) {
+  constexpr const char* names[] = {"terms",  "listed",  "delisted",
+                                   "halted", "resumed", "increments"};
+  const auto index = static_cast<unsigned>(announcement);
+  return index < 6 ? names[index] : "unknown";
+}
 
 enum class Side : std::uint8_t { None = 0, Bid = 1, Ask = 2 };  // a trade's: Bid = buyer aggressed
 
@@ -65,7 +83,7 @@ struct Record {
   Kind kind = Kind::Invalid;
   std::uint8_t flags = 0;
   std::uint8_t slots = 1;           // of the whole record, 1..255
-  std::uint8_t side_or_reason = 0;  // Side or Cause, by kind
+  std::uint8_t side_or_reason = 0;  // Side, Cause or Announcement, by kind
   std::uint64_t receive_tsc = 0;    // ticks when the bytes that completed the frame were read
   std::int64_t exchange_ns = 0;     // UTC
   std::int64_t price = 0;           // mantissa; Levels, Snapshot, Key: LevelCounts
@@ -77,6 +95,15 @@ struct Record {
   constexpr InstrumentId id() const { return InstrumentId{instrument}; }
   constexpr Side side() const { return static_cast<Side>(side_or_reason); }
   constexpr Cause cause() const { return static_cast<Cause>(side_or_reason); }
+  constexpr Announcement announcement() const { return static_cast<Announcement>(side_or_reason); }
+  // What its numbers mean from here on.
+  constexpr bool is_terms() const {
+    return kind == Kind::Instrument && announcement() == Announcement::Terms;
+  }
+  // News of the venue's metadata: an AnnouncedName lies in its second slot.
+  constexpr bool is_announcement() const {
+    return kind == Kind::Instrument && announcement() != Announcement::Terms;
+  }
   constexpr bool first() const { return (flags & flag_first) != 0; }
   constexpr bool last() const { return (flags & flag_last) != 0; }
   // Levels, Snapshot and Key: how many bids, then asks, lie in the continuation slots.
@@ -106,7 +133,9 @@ static_assert(offsetof(Record, reference) == 48);
 static_assert(offsetof(Record, publish_delta) == 56);
 static_assert(offsetof(Record, epoch) == 60);
 
-// What a Kind::Instrument record carries, packed: price = terms(), quantity = 0.
+// What a Kind::Instrument record carries, packed: price = terms(); quantity and reference = 0, or,
+// of an announcement, the smallest steps of price and quantity, mantissas of these exponents (0:
+// not said).
 struct InstrumentTerms {
   Exponent price_exponent;
   Exponent quantity_exponent;
@@ -129,6 +158,16 @@ struct InstrumentTerms {
   }
   friend constexpr bool operator==(const InstrumentTerms&, const InstrumentTerms&) = default;
 };
+
+// Second slot of an announcement: "VENUE SYMBOL", for the instrument may be nobody's.
+struct AnnouncedName {
+  static constexpr std::size_t bytes_max = 56;
+
+  std::uint64_t bytes = 0;    // of the whole name; of a longer one bytes_max are there
+  char text[bytes_max] = {};  // no zero behind it
+};
+static_assert(sizeof(AnnouncedName) == slot_bytes);
+static_assert(offsetof(AnnouncedName, text) == 8);
 
 // Slots that `level_count` levels need behind the first slot.
 constexpr unsigned continuation_slots(unsigned level_count) {

@@ -19,6 +19,9 @@ struct InstrumentId {
   friend constexpr auto operator<=>(const InstrumentId&, const InstrumentId&) = default;
 };
 
+// No instrument's: what a collector says of a symbol that it does not collect.
+inline constexpr std::uint32_t ordinal_of_none = 0x00ff'ffffu;
+
 // How a venue proves its book. Wire values: kept in the catalogue and in Instrument records.
 enum class ChecksumRule : std::uint8_t {
   None = 0,

@@ -86,9 +86,22 @@ typedef enum ringside_kind {
   RINGSIDE_KIND_STATUS = 11, /* side_or_cause = cause, quantity = ringside_state */
   RINGSIDE_KIND_LOSS = 12,
   RINGSIDE_KIND_KEY = 13,        /* as STATUS, and the best levels: where a late reader begins */
-  RINGSIDE_KIND_INSTRUMENT = 14, /* price = packed terms: ringside_terms_of */
+  RINGSIDE_KIND_INSTRUMENT = 14, /* price = packed terms: ringside_terms_of; side_or_cause =
+                                  * ringside_announcement: terms hold where that is 0 */
   RINGSIDE_KIND_HEARTBEAT = 15   /* others may come: pass over what you do not know */
 } ringside_kind;
+
+/* Of RINGSIDE_KIND_INSTRUMENT. All but the first: news of the venue's metadata; quantity and
+ * reference are the smallest steps of price and quantity, and the bytes at `levels` are a 64-bit
+ * length and up to 56 characters, "VENUE SYMBOL". */
+typedef enum ringside_announcement {
+  RINGSIDE_ANNOUNCE_TERMS = 0,
+  RINGSIDE_ANNOUNCE_LISTED = 1,
+  RINGSIDE_ANNOUNCE_DELISTED = 2,
+  RINGSIDE_ANNOUNCE_HALTED = 3,
+  RINGSIDE_ANNOUNCE_RESUMED = 4,
+  RINGSIDE_ANNOUNCE_INCREMENTS = 5
+} ringside_announcement;
 
 enum {
   RINGSIDE_FLAG_FIRST = 0x01,
