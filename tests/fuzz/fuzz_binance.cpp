@@ -71,8 +71,9 @@ struct Setup {
       const collector::bench::Padded padded(line.substr(1));
       (void)read_exchange_info(padded.view(), [](const BinanceTerms& terms) {
         RINGSIDE_CHECK(!terms.symbol.empty());
-        RINGSIDE_CHECK(-terms.price_exponent.power_of_ten <= decimals_max);
-        RINGSIDE_CHECK(-terms.quantity_exponent.power_of_ten <= decimals_max);
+        RINGSIDE_CHECK(-terms.listing.price_exponent.power_of_ten <= decimals_max);
+        RINGSIDE_CHECK(-terms.listing.quantity_exponent.power_of_ten <= decimals_max);
+        RINGSIDE_CHECK(terms.listing.price_step >= 0 && terms.listing.quantity_step >= 0);
       });
     } else if (!line.empty() && line.front() == 'R') {
       const collector::bench::Padded padded(line.substr(1));
