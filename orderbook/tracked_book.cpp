@@ -156,16 +156,19 @@ Verdict TrackedBook::take_doubted(const Record& record, std::span<const Level> l
   in_message_ = !record.last();
   doubted_ = apply_levels(record, levels, uncounted) == Verdict::Partial;
   if (!doubted_ || !record.last()) return Verdict::NoBook;
-  book_.truncate(terms_.depth);
-  checksum_is_stale_ |= touched_ < kraken_checksum_levels;
+  end_message();
   return Verdict::Doubted;
 }
 
-Verdict TrackedBook::whole() noexcept {
+void TrackedBook::end_message() noexcept {
   book_.truncate(terms_.depth);
+  checksum_is_stale_ |= touched_ < kraken_checksum_levels;
+}
+
+Verdict TrackedBook::whole() noexcept {
+  end_message();
   phase_ = Phase::Whole;
   in_message_ = false;
-  checksum_is_stale_ |= touched_ < kraken_checksum_levels;
   return Verdict::Whole;
 }
 

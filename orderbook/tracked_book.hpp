@@ -97,6 +97,7 @@ class TrackedBook {
  private:
   [[nodiscard]] Verdict broken(Verdict verdict, Cause cause) noexcept;
   [[nodiscard]] Verdict whole() noexcept;
+  void end_message() noexcept;
   [[nodiscard]] Verdict take_doubted(const Record& record, std::span<const Level> levels) noexcept;
   [[nodiscard]] Verdict apply_levels(const Record& record, std::span<const Level> levels,
                                      LevelCounts& counts) noexcept;
