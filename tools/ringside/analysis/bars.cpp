@@ -120,7 +120,7 @@ void BarBuilder::begin(Open& open, const SourceEvent& event) const {
   const auto ns = event.event_ns();
   const auto& record = *event.record;
   open.any = true;
-  open.sold_and_bought = 0;
+  open.imbalance = 0;
   open.bar = Bar{};
   open.bar.instrument = event.instrument;
   const bool periods = rule_.kind == BarKind::Time;
@@ -145,7 +145,7 @@ void BarBuilder::rescale(Open& open, const InstrumentTerms& terms) {
     bar.price_power -= price;
   }
   if (quantity > 0) {
-    for (auto* const each : {&bar.volume, &bar.bought, &bar.notional, &open.sold_and_bought}) {
+    for (auto* const each : {&bar.volume, &bar.bought, &bar.notional, &open.imbalance}) {
       scale(*each, quantity, bar.overflowed);
     }
     bar.quantity_power -= quantity;
@@ -177,7 +177,7 @@ int BarBuilder::sign_of(Open& open, const SourceEvent& event) {
 bool BarBuilder::reached(const Open& open) const {
   if (rule_.kind == BarKind::Time) return false;
   const auto& bar = open.bar;
-  Wide has = rule_.kind == BarKind::Volume ? bar.volume : open.sold_and_bought;
+  Wide has = rule_.kind == BarKind::Volume ? bar.volume : open.imbalance;
   if (has < 0) has = -has;
   Wide wanted = rule_.threshold.mantissa;
   bool overflowed = false;
@@ -215,7 +215,7 @@ void BarBuilder::take(const SourceEvent& event, std::vector<Bar>& ended) {
   add(bar.notional, notional, bar.overflowed);
   if (record.side() == Side::Bid) add(bar.bought, quantity, bar.overflowed);
   const int sign = sign_of(open, event);
-  add(open.sold_and_bought, sign * quantity, bar.overflowed);
+  add(open.imbalance, sign * quantity, bar.overflowed);
   ++bar.trades;
   if (event.event_ns() < bar.begin_ns) ++bar.late;
   if (rule_.kind == BarKind::Time) return;

@@ -80,7 +80,7 @@ class BarBuilder {
     Bar bar;
     bool any = false;
     std::int64_t ended_ns = 0;      // of the newest time bar that has ended
-    Wide sold_and_bought = 0;       // bought - sold, by the tick rule where need be
+    Wide imbalance = 0;             // bought - sold, by the tick rule where need be
     std::int64_t newest_price = 0;  // of any bar
     int newest_power = 0;
     int newest_sign = 1;

@@ -73,8 +73,6 @@ void Statistics::note_spread(Instrument& instrument, std::int64_t spread, int un
   result.any_spread = true;
   instrument.spread_least = std::min(instrument.spread_least, spread);
   instrument.spread_most = std::max(instrument.spread_most, spread);
-  result.spread_least = decimal_text(instrument.spread_least, units);
-  result.spread_most = decimal_text(instrument.spread_most, units);
 }
 
 void Statistics::look(Instrument& instrument, const SourceEvent& event, std::int64_t now_ns) {
@@ -125,7 +123,13 @@ void Statistics::take(const SourceEvent& event) {
 }
 
 void Statistics::finish() {
-  for (auto& instrument : instruments_) settle(instrument, newest_ns_);
+  for (auto& instrument : instruments_) {
+    settle(instrument, newest_ns_);
+    auto& result = instrument.result;
+    if (!result.any_spread) continue;
+    result.spread_least = decimal_text(instrument.spread_least, instrument.units);
+    result.spread_most = decimal_text(instrument.spread_most, instrument.units);
+  }
 }
 
 std::string statistics_json(const Statistics& statistics, const EventSource& source) {

@@ -52,7 +52,7 @@ struct InstrumentStatistics {
   std::int64_t live_ns = 0;
   std::int64_t crossed_ns = 0;  // bid >= ask, of live_ns
   bool any_spread = false;
-  std::string spread_least;  // exact decimals
+  std::string spread_least;  // exact decimals, once the feed has ended
   std::string spread_most;
   Standing spread;        // in units of price
   Standing spread_share;  // of the mid
