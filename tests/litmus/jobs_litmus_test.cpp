@@ -8,6 +8,8 @@
 #include <atomic>
 #include <barrier>
 #include <cstdint>
+#include <cstdio>
+#include <cstring>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -16,6 +18,7 @@
 #include "tools/jobs/batch.hpp"
 #include "tools/jobs/channel.hpp"
 #include "tools/jobs/fork_join.hpp"
+#include "tools/jobs/operations.hpp"
 #include "tools/jobs/pool.hpp"
 
 namespace ringside::jobs {
@@ -191,6 +194,42 @@ TEST(JobsLitmus, AChannelBetweenSeveralThreadsLosesNothing) {
   second.join();
   EXPECT_EQ(count.load(), 2 * each);
   EXPECT_EQ(sum.load(), each * (each - 1));
+}
+
+// The owner fills a buffer, a worker reads it, and the owner fills it again.
+TEST(JobsLitmus, ABufferOfReadsIsOneThreadsAtATime) {
+  constexpr std::size_t items = 3'000, bytes = 512;
+  std::FILE* const file = std::tmpfile();
+  ASSERT_NE(file, nullptr);
+  for (std::size_t i = 0; i < items; ++i) {
+    const std::array<std::uint64_t, bytes / 8> block{i};
+    ASSERT_EQ(std::fwrite(block.data(), bytes, 1, file), 1U);
+  }
+  ASSERT_EQ(std::fflush(file), 0);
+  struct State {
+    int file;
+    std::vector<std::uint64_t> results = std::vector<std::uint64_t>(items);
+  } state{fileno(file)};
+  const OperationSteps steps{
+      &state,
+      [](void* context, std::size_t index) {
+        return FileRange{static_cast<State*>(context)->file, index * bytes, bytes, false};
+      },
+      [](void* context, std::size_t index, std::span<const std::byte> read) {
+        std::memcpy(&static_cast<State*>(context)->results[index], read.data(), 8);
+      }};
+  Pool pool(options_of(3));
+  OperationLimits limits;
+  limits.buffers = 5;
+  Operations operations(pool, limits);
+  for (const auto strategy : {Strategy::Pool, Strategy::Queue}) {
+    state.results.assign(items, 0);
+    OperationOptions options;
+    options.fixed = strategy;
+    EXPECT_TRUE(operations.run(OperationKind::ReadAndCompute, items, steps, options).good());
+    for (std::size_t i = 0; i < items; ++i) ASSERT_EQ(state.results[i], i);
+  }
+  std::fclose(file);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "tools/jobs/deque.hpp"
 #include "tools/jobs/injection.hpp"
 #include "tools/jobs/parking.hpp"
+#include "tools/jobs/slots.hpp"
 
 namespace ringside::jobs {
 namespace {
@@ -312,6 +313,67 @@ TEST(JobsModel, EveryMutantOfTheCompletionIsCaught) {
        joining,
        {{"word", Access::Load, seq_cst, Change::AcquireRelease}}},
       {"F1: never done", completion, {{"word", Access::Update, seq_cst, Change::Dropped}}},
+  };
+  expect_caught(mutants);
+}
+
+// --- Slots --------------------------------------------------------------------------------------
+
+constexpr unsigned buffers_each = 4;
+
+// The owner fills buffers and hands each to one of two threads, which reads it and gives it back.
+struct Lending {
+  Slots slots{2};
+  std::array<ipc::Plain<std::uint64_t>, 2> buffers{};
+  Queue handed{4};
+  unsigned taken = 0;  // of the test
+};
+
+void give_back(Checker& checker, Lending& lending) {
+  while (lending.taken < buffers_each) {
+    Item item;
+    if (!lending.handed.take(item)) {
+      checker.pause();
+      continue;
+    }
+    ++lending.taken;
+    const std::uint64_t number = item;
+    checker.forbid(lending.buffers[number % 10] != number, "a buffer that was filled again");
+    lending.slots.release(1U << (number % 10));
+  }
+}
+
+void lending(Checker& checker) {
+  const auto lending = std::make_unique<Lending>();
+  name_words(checker, lending->handed);
+  checker.name(reinterpret_cast<const std::byte*>(&lending->slots) + 4, 4, "slots");
+  checker.thread([&] {
+    for (std::uint64_t number = 0; number < buffers_each; ++number) {
+      auto slot = lending->slots.claim();
+      for (; slot == slots_max; slot = lending->slots.claim()) lending->slots.wait_free(1);
+      lending->buffers[slot] = number * 10 + slot;
+      const Item item{number * 10 + slot};
+      checker.forbid(lending->handed.put({&item, 1}) == 0, "no room in an empty queue");
+    }
+    lending->slots.wait_free(2);
+    checker.forbid(lending->taken != buffers_each, "all free before all were given back");
+  });
+  for (unsigned i = 0; i < 2; ++i) checker.thread([&] { give_back(checker, *lending); });
+  checker.run();
+}
+
+TEST(JobsModel, SlotsAreLentToOneAtATime) { expect_sound(lending); }
+
+TEST(JobsModel, EveryMutantOfTheSlotsIsCaught) {
+  const std::vector<Mutant> mutants{
+      {"N1: looked at relaxed", lending, {{"slots", Access::Load, acquire, Change::Relaxed}}},
+      {"L1: given back relaxed",
+       lending,
+       {{"slots", Access::Update, std::memory_order_acq_rel, Change::Relaxed}}},
+      {"L1, N2: nothing is given back, or wanted",
+       lending,
+       {{"slots", Access::Update, std::memory_order_acq_rel, Change::Dropped}}},
+      {"N1: looked at once only", lending, {{"slots", Access::Load, acquire, Change::Repeated}}},
   };
   expect_caught(mutants);
 }

@@ -1,7 +1,5 @@
 #include "tools/jobs/batch.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <bit>
 #include <ctime>
@@ -15,38 +13,6 @@ std::uint64_t monotonic_ns() noexcept {
   clock_gettime(CLOCK_MONOTONIC, &now);
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
          static_cast<std::uint64_t>(now.tv_nsec);
-}
-
-std::string Outcome::text() const {
-  auto line = fmt::format("{} of {} succeeded", succeeded, count);
-  if (failed != 0) {
-    line += fmt::format("; {} failed:", failed);
-    const char* between = " ";
-    for (const auto& failure : failures) {
-      line += fmt::format("{}{} ({})", between, failure.index, failure.what);
-      between = ", ";
-    }
-    if (failed > failures.size()) line += fmt::format(", {} more", failed - failures.size());
-  }
-  if (skipped() == 0) return line;
-  const char* why = "";
-  switch (end) {
-    case BatchEnd::Complete:
-      break;
-    case BatchEnd::Failed:
-      why = " after a failure";
-      break;
-    case BatchEnd::Cancelled:
-      why = ": cancelled";
-      break;
-    case BatchEnd::Expired:
-      why = ": the deadline had passed";
-      break;
-    case BatchEnd::Stopped:
-      why = ": the pool stopped";
-      break;
-  }
-  return line + fmt::format("; {} not begun{}", skipped(), why);
 }
 
 Batch::Batch(Pool& pool, std::size_t count, Body body, void* context, const BatchOptions& options)
@@ -96,7 +62,7 @@ void Batch::start() noexcept {
   } else if (mine) {
     whole->run(*whole, *self);
   } else if (!post_piece(*whole)) {
-    end_early(BatchEnd::Stopped);
+    tally_.end(BatchEnd::Stopped);
     release_piece(whole->slot);
   }
 }
@@ -115,7 +81,7 @@ void Batch::post_pieces() noexcept {
     pieces_[slot].begin = begin;
     pieces_[slot].end = end;
     if (!post_piece(pieces_[slot])) {
-      end_early(BatchEnd::Stopped);
+      tally_.end(BatchEnd::Stopped);
       release_piece(slot);
     }
     begin = end;
@@ -129,7 +95,7 @@ bool Batch::post_piece(Piece& piece) noexcept {
                  piece.run(piece, *worker);
                  return;
                }
-               piece.batch->end_early(BatchEnd::Stopped);
+               piece.batch->tally_.end(BatchEnd::Stopped);
                piece.batch->release_piece(piece.slot);
              },
              options_.priority) == PostStatus::Ok;
@@ -178,20 +144,14 @@ void Batch::release_piece(unsigned slot) noexcept {
   if (waiter != workers_max) parking.wake(waiter);
 }
 
-void Batch::end_early(BatchEnd why) noexcept {
-  auto complete = BatchEnd::Complete;
-  end_.compare_exchange_strong(complete, why, std::memory_order_relaxed,
-                               std::memory_order_relaxed);  // a hint; nothing hangs on its order
-}
-
 bool Batch::stopped() noexcept {
-  if (end_.load(std::memory_order_relaxed) != BatchEnd::Complete) return true;
+  if (tally_.ended() != BatchEnd::Complete) return true;
   if (options_.cancel != nullptr && options_.cancel->requested()) {
-    end_early(BatchEnd::Cancelled);
+    tally_.end(BatchEnd::Cancelled);
   } else if (options_.deadline_ns != 0 && options_.now() >= options_.deadline_ns) {
-    end_early(BatchEnd::Expired);
+    tally_.end(BatchEnd::Expired);
   } else if (pool_.stopping()) {
-    end_early(BatchEnd::Stopped);
+    tally_.end(BatchEnd::Stopped);
   } else {
     return false;
   }
@@ -243,41 +203,21 @@ void Batch::run_chunk(std::size_t begin, std::size_t end) noexcept {
       body_(context_, next, end);
       break;
     } catch (const std::exception& error) {
-      keep_failure(next - 1, error.what());
+      tally_.fail(next - 1, error.what());
     } catch (...) {
-      keep_failure(next - 1, unknown);
+      tally_.fail(next - 1, unknown);
     }
     ++failed;
     if (!options_.stop_at_failure) continue;
-    end_early(BatchEnd::Failed);
+    tally_.end(BatchEnd::Failed);
     break;
   }
-  failed_.fetch_add(failed, std::memory_order_relaxed);  // read after completion_
-  succeeded_.fetch_add(next - begin - failed, std::memory_order_relaxed);
-}
-
-void Batch::keep_failure(std::size_t index, const char* what) noexcept {
-  const std::lock_guard lock(failures_mutex_);
-  if (failures_.size() >= failures_kept_max) return;
-  try {
-    failures_.push_back({index, what});
-  } catch (const std::bad_alloc&) {  // counted all the same
-  }
+  tally_.succeed(next - begin - failed);
 }
 
 Outcome Batch::outcome() {
   RINGSIDE_CHECK(!started_ || completion_.done());
-  Outcome outcome;
-  outcome.end = end_.load(std::memory_order_relaxed);
-  outcome.count = count_;
-  outcome.succeeded = succeeded_.load(std::memory_order_relaxed);
-  outcome.failed = failed_.load(std::memory_order_relaxed);
-  if (outcome.end == BatchEnd::Complete && outcome.failed != 0) outcome.end = BatchEnd::Failed;
-  const std::lock_guard lock(failures_mutex_);
-  std::sort(failures_.begin(), failures_.end(),
-            [](const Failure& left, const Failure& right) { return left.index < right.index; });
-  outcome.failures = failures_;
-  return outcome;
+  return tally_.outcome(count_);
 }
 
 }  // namespace ringside::jobs

@@ -17,32 +17,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <mutex>
 #include <new>
-#include <string>
 #include <type_traits>
 #include <vector>
 
+#include "tools/jobs/outcome.hpp"
 #include "tools/jobs/pool.hpp"
 
 namespace ringside::jobs {
 
 inline constexpr std::size_t pieces_max = 64;
-inline constexpr std::size_t failures_kept_max = 1024;
 inline constexpr std::size_t cache_line_bytes = 64;
-
-// A wish that something stop. Safe to make from a signal handler.
-class Cancel {
- public:
-  void request() noexcept { asked_.store(true, std::memory_order_release); }
-  [[nodiscard]] bool requested() const noexcept {
-    return asked_.load(std::memory_order_acquire);  // pairs with request()
-  }
-
- private:
-  std::atomic<bool> asked_{false};
-  static_assert(std::atomic<bool>::is_always_lock_free);
-};
 
 // CLOCK_MONOTONIC.
 std::uint64_t monotonic_ns() noexcept;
@@ -61,26 +46,6 @@ struct BatchOptions {
   std::uint64_t (*now)() noexcept = &monotonic_ns;  // for tests
 };
 
-enum class BatchEnd : std::uint8_t { Complete, Failed, Cancelled, Expired, Stopped };
-
-struct Failure {
-  std::size_t index = 0;
-  std::string what;
-};
-
-struct Outcome {
-  BatchEnd end = BatchEnd::Complete;
-  std::size_t count = 0;
-  std::size_t succeeded = 0;
-  std::size_t failed = 0;
-  std::vector<Failure> failures;  // by index; at most failures_kept_max
-
-  [[nodiscard]] std::size_t skipped() const { return count - succeeded - failed; }
-  [[nodiscard]] bool good() const { return succeeded == count; }
-  // "198 of 200 succeeded; 2 failed: 17 (no such file), 31 (...)".
-  [[nodiscard]] std::string text() const;
-};
-
 class Batch {
  public:
   // Runs items [begin, end); `next` is the first that has not been begun when it throws.
@@ -97,11 +62,9 @@ class Batch {
   void wait() noexcept;
   // Not by a worker. False: not over at that time, by monotonic_ns().
   [[nodiscard]] bool wait_until(std::uint64_t time_ns) noexcept;
-  void cancel() noexcept { end_early(BatchEnd::Cancelled); }
+  void cancel() noexcept { tally_.end(BatchEnd::Cancelled); }
   // Items run so far, for progress.
-  [[nodiscard]] std::size_t done() const noexcept {
-    return succeeded_.load(std::memory_order_relaxed) + failed_.load(std::memory_order_relaxed);
-  }
+  [[nodiscard]] std::size_t done() const noexcept { return tally_.done(); }
   // After wait().
   [[nodiscard]] Outcome outcome();
 
@@ -113,7 +76,6 @@ class Batch {
   };
 
   [[nodiscard]] bool stopped() noexcept;
-  void end_early(BatchEnd why) noexcept;
   [[nodiscard]] Piece* claim_piece(std::size_t begin, std::size_t end) noexcept;
   void release_piece(unsigned slot) noexcept;
   void run_range(std::size_t begin, std::size_t end, Worker* worker) noexcept;
@@ -123,7 +85,6 @@ class Batch {
   [[nodiscard]] bool post_piece(Piece& piece) noexcept;
   [[nodiscard]] std::size_t aligned(std::size_t index) const noexcept;
   [[nodiscard]] unsigned pieces_at_once() const noexcept;
-  void keep_failure(std::size_t index, const char* what) noexcept;
 
   Pool& pool_;
   std::size_t count_;
@@ -133,13 +94,9 @@ class Batch {
   bool started_ = false;
   unsigned waiter_ = workers_max;  // the worker that waits, if it is one
   Completion completion_;
-  std::vector<Failure> failures_;  // under failures_mutex_
-  std::mutex failures_mutex_;
   std::vector<Piece> pieces_;
   alignas(128) std::atomic<std::uint64_t> live_{0};  // pieces in flight, as bits
-  std::atomic<BatchEnd> end_{BatchEnd::Complete};
-  alignas(128) std::atomic<std::size_t> succeeded_{0};
-  std::atomic<std::size_t> failed_{0};
+  Tally tally_;
 };
 
 // `body(index)` for each index of [0, count); waits.
