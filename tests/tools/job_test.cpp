@@ -34,9 +34,10 @@ struct Counted {
   Counted() {
     plan.name = "count";
     for (std::size_t i = 0; i < items; ++i) {
-      plan.items.push_back({"item" + std::to_string(i), "key" + std::to_string(i), i % 7 * 100});
+      plan.items.push_back(
+          {"item" + std::to_string(i), "key" + std::to_string(i), i % 7 * 100, ""});
     }
-    plan.run = [this](std::size_t index, bool (*)()) {
+    plan.run = [this](std::size_t index, std::string_view, bool (*)()) {
       runs[index].fetch_add(1);
       return result_of(index);
     };
@@ -74,7 +75,7 @@ TEST(Job, AnswersAlikeForAnyNumberOfWorkersAndHoweverTheyShare) {
 
 TEST(Job, NamesWhatFailedAndDoesTheRest) {
   Counted counted;
-  counted.plan.run = [](std::size_t index, bool (*)()) {
+  counted.plan.run = [](std::size_t index, std::string_view, bool (*)()) {
     if (index == 3 || index == 11) throw std::runtime_error("no such file");
     return Counted::result_of(index);
   };
@@ -90,7 +91,7 @@ TEST(Job, ThatWasStoppedGoesOnFromThere) {
   Counted counted;
   stop_now = false;
   const auto whole = run_job(counted.plan, settings_of(2), &never);
-  counted.plan.run = [&](std::size_t index, bool (*stop)()) {
+  counted.plan.run = [&](std::size_t index, std::string_view, bool (*stop)()) {
     if (counted.ran() >= items + 15) stop_now = true;
     if (stop()) throw Interrupted();
     counted.runs[index].fetch_add(1);
@@ -106,7 +107,7 @@ TEST(Job, ThatWasStoppedGoesOnFromThere) {
   ASSERT_TRUE(fs::exists(stopped.journal));
 
   stop_now = false;
-  counted.plan.run = [&](std::size_t index, bool (*)()) {
+  counted.plan.run = [&](std::size_t index, std::string_view, bool (*)()) {
     counted.runs[index].fetch_add(1);
     return Counted::result_of(index);
   };
@@ -115,6 +116,51 @@ TEST(Job, ThatWasStoppedGoesOnFromThere) {
   EXPECT_EQ(job_json(counted.plan, resumed), job_json(counted.plan, whole));
   for (const auto& run : counted.runs) EXPECT_EQ(run.load(), 2U) << "once whole, once in parts";
   EXPECT_FALSE(fs::exists(resumed.journal)) << "complete: nothing to go on from";
+}
+
+TEST(Job, AnswersAlikeWhetherItsFilesAreReadAheadOrNot) {
+  const e2e::Scratch scratch;
+  JobPlan plan;
+  plan.name = "read";
+  for (std::size_t i = 0; i < items; ++i) {
+    const auto name = "file" + std::to_string(i);
+    const auto path = i % 9 == 8 ? scratch.path("absent") : scratch.write(name, "of " + name);
+    plan.items.push_back({name, "key" + name, i, path});
+  }
+  plan.run = [&plan](std::size_t index, std::string_view bytes, bool (*)()) {
+    std::ifstream file(plan.items[index].file);
+    if (!file) throw std::runtime_error("no such file");
+    const std::string whole{std::istreambuf_iterator<char>(file), {}};
+    EXPECT_TRUE(bytes.empty() || bytes == whole);
+    return ItemResult{!bytes.empty(), "1", whole};
+  };
+  for (const bool ahead : {true, false}) {
+    auto settings = settings_of(3);
+    settings.read_ahead = ahead;
+    const auto report = run_job(plan, settings, &never);
+    EXPECT_EQ(report.failures.size(), 4U);
+    EXPECT_EQ(report.failures[0].index, 8U);
+    EXPECT_EQ(report.failures[0].what, "no such file");
+    for (std::size_t i = 0; i < items; ++i) {
+      if (i % 9 == 8) continue;
+      ASSERT_TRUE(report.results[i]) << i;
+      EXPECT_EQ(report.results[i]->text, "of file" + std::to_string(i));
+      EXPECT_EQ(report.results[i]->good, ahead);
+    }
+  }
+}
+
+TEST(Job, SaysAloudThatIoUringIsRefused) {
+  const e2e::Scratch scratch;
+  const auto capture = scratch.write("empty", "");
+  const auto refused =
+      e2e::run(scratch, {"confined", "--refuse-io-uring", "1", e2e::program("ringside"), "job",
+                         "verify", "--no-state", "--venue", "kraken", capture});
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_NE(refused.err.find("verify: every worker reads for itself: no io_uring_setup of"),
+            std::string::npos)
+      << refused.err;
+  EXPECT_NE(refused.err.find("0 of 1 done; 1 failed"), std::string::npos) << refused.err;
 }
 
 TEST(Job, LeavesWhatHasNotBegunByTheDeadline) {

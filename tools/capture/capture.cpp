@@ -43,6 +43,11 @@ const char* describe(CaptureStatus status) {
   return "";
 }
 
+// fmemopen only reads in mode "r"; its parameter is not const for the sake of the other modes.
+std::FILE* open_memory(std::string_view bytes) noexcept {
+  return fmemopen(const_cast<char*>(bytes.data()), bytes.size(), "r");
+}
+
 bool take_field(std::string_view& text, std::string_view& field) noexcept {
   const auto tab = text.find('\t');
   if (tab == std::string_view::npos) return false;
@@ -81,8 +86,9 @@ HttpPayload split_http(std::string_view payload) noexcept {
   return {payload.substr(0, space), payload.substr(space + 1)};
 }
 
-CaptureReader::CaptureReader(const std::string& path)
-    : CaptureReader(path, std::fopen(path.c_str(), "rbe")) {}
+CaptureReader::CaptureReader(const CaptureInput& input)
+    : CaptureReader(input.path, input.bytes.empty() ? std::fopen(input.path.c_str(), "rbe")
+                                                    : open_memory(input.bytes)) {}
 
 CaptureReader::CaptureReader(std::string name, std::FILE* file)
     : name_(std::move(name)), file_(file) {
@@ -97,9 +103,7 @@ CaptureReader::CaptureReader(std::string name, std::FILE* file)
 
 CaptureReader CaptureReader::over(std::string_view bytes) {
   if (bytes.empty()) return CaptureReader("capture", std::fopen("/dev/null", "rbe"));
-  // fmemopen only reads in mode "r"; its parameter is not const for the sake of the other modes.
-  auto* memory = const_cast<char*>(bytes.data());
-  return CaptureReader("capture", fmemopen(memory, bytes.size(), "r"));
+  return CaptureReader("capture", open_memory(bytes));
 }
 
 CaptureReader::CaptureReader(CaptureReader&&) noexcept = default;

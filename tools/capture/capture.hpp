@@ -16,6 +16,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace ringside::capture {
@@ -61,9 +62,19 @@ inline constexpr std::size_t payload_padding = 64;
 inline constexpr std::size_t line_bytes_max = std::size_t{64} << 20;
 inline constexpr std::size_t read_bytes = std::size_t{64} << 10;
 
+// Where a capture is: a file, or the bytes of one that somebody has read already.
+struct CaptureInput {
+  CaptureInput(std::string file) : path(std::move(file)) {}  // NOLINT: a path is one
+  CaptureInput(const char* file) : path(file) {}             // NOLINT: a path is one
+  CaptureInput(std::string file, std::string_view all) : path(std::move(file)), bytes(all) {}
+
+  std::string path;
+  std::string_view bytes;  // outlive who reads them; empty: the file is read
+};
+
 class CaptureReader {
  public:
-  explicit CaptureReader(const std::string& path);
+  explicit CaptureReader(const CaptureInput& input);
   // Over bytes that outlive the reader.
   static CaptureReader over(std::string_view bytes);
   ~CaptureReader();

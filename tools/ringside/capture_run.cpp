@@ -13,8 +13,8 @@ constexpr orderbook::SourceIndex only_source = 0;
 
 }  // namespace
 
-CaptureRun::CaptureRun(std::string_view venue, const std::string& capture, CaptureHooks hooks,
-                       std::uint64_t events_slots)
+CaptureRun::CaptureRun(std::string_view venue, const capture::CaptureInput& capture,
+                       CaptureHooks hooks, std::uint64_t events_slots)
     : hooks_(hooks),
       ring_(ipc::spsc_in_memory(ring_slots)),
       events_segment_(ipc::broadcast_in_memory(events_slots)),

@@ -39,7 +39,7 @@ struct CaptureHooks {
 
 class CaptureRun {
  public:
-  CaptureRun(std::string_view venue, const std::string& capture, CaptureHooks hooks = {},
+  CaptureRun(std::string_view venue, const capture::CaptureInput& capture, CaptureHooks hooks = {},
              std::uint64_t events_slots = 1U << 12U);
   CaptureRun(const CaptureRun&) = delete;
   CaptureRun& operator=(const CaptureRun&) = delete;

@@ -11,9 +11,9 @@ constexpr std::uint64_t source_events_slots = 1U << 16U;
 
 }  // namespace
 
-CaptureSource::CaptureSource(std::string_view venue, const std::string& capture)
+CaptureSource::CaptureSource(std::string_view venue, const capture::CaptureInput& capture)
     : venue_(venue),
-      capture_(capture),
+      capture_(capture.path),
       run_(venue, capture, {}, source_events_slots),
       reader_(run_.events()) {
   reader_.join_at_start();

@@ -16,7 +16,7 @@ namespace ringside::tools {
 
 class CaptureSource final : public EventSource {
  public:
-  CaptureSource(std::string_view venue, const std::string& capture);
+  CaptureSource(std::string_view venue, const capture::CaptureInput& capture);
 
   [[nodiscard]] std::string_view venue() const override { return venue_; }
   [[nodiscard]] const std::vector<SourceInstrument>& instruments() const override {

@@ -10,7 +10,7 @@
 namespace ringside::tools {
 namespace {
 
-void read_first_pass(const std::string& capture, collector::BinanceFirstPass& pass) {
+void read_first_pass(const capture::CaptureInput& capture, collector::BinanceFirstPass& pass) {
   capture::CaptureReader reader(capture);
   capture::CaptureLine line;
   while (reader.next(line)) {
@@ -35,7 +35,7 @@ void read_first_pass(const std::string& capture, collector::BinanceFirstPass& pa
 
 }  // namespace
 
-OfflineVenue offline_binance(std::string_view name, const std::string& capture,
+OfflineVenue offline_binance(std::string_view name, const capture::CaptureInput& capture,
                              const OfflineSinks& sinks) {
   collector::BinanceFirstPass pass;
   read_first_pass(capture, pass);

@@ -15,7 +15,7 @@ namespace {
 
 // Exponents and depths of what was subscribed and sent.
 template <typename FirstPass>
-std::vector<collector::KrakenFound> first_pass(const std::string& capture) {
+std::vector<collector::KrakenFound> first_pass(const capture::CaptureInput& capture) {
   FirstPass pass;
   capture::CaptureReader reader(capture);
   capture::CaptureLine line;
@@ -28,7 +28,7 @@ std::vector<collector::KrakenFound> first_pass(const std::string& capture) {
 
 }  // namespace
 
-OfflineVenue offline_kraken(std::string_view name, const std::string& capture,
+OfflineVenue offline_kraken(std::string_view name, const capture::CaptureInput& capture,
                             const OfflineSinks& sinks) {
   const bool v1 = name == "kraken-v1";
   OfflineVenue venue;

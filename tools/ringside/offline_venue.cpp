@@ -12,7 +12,7 @@ namespace {
 
 struct Row {
   std::string_view venue;
-  OfflineVenue (*make)(std::string_view, const std::string&, const OfflineSinks&);
+  OfflineVenue (*make)(std::string_view, const capture::CaptureInput&, const OfflineSinks&);
 };
 constexpr std::array<Row, 6> rows{{{"kraken", offline_kraken},
                                    {"kraken-v1", offline_kraken},
@@ -29,7 +29,7 @@ std::string offline_venue_names() {
   return names;
 }
 
-OfflineVenue make_offline_venue(std::string_view venue, const std::string& capture,
+OfflineVenue make_offline_venue(std::string_view venue, const capture::CaptureInput& capture,
                                 const OfflineSinks& sinks) {
   const auto row = std::find_if(rows.begin(), rows.end(),
                                 [&](const Row& candidate) { return candidate.venue == venue; });
@@ -40,7 +40,7 @@ OfflineVenue make_offline_venue(std::string_view venue, const std::string& captu
   auto made = row->make(venue, capture, sinks);
   if (made.instruments.empty()) {
     throw CommandError(fmt::format(
-        "'{}' holds no instrument of {}: is it a capture of another venue?", capture, venue));
+        "'{}' holds no instrument of {}: is it a capture of another venue?", capture.path, venue));
   }
   return made;
 }

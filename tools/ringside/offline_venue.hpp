@@ -16,6 +16,7 @@
 
 #include "collector/adapter.hpp"
 #include "collector/record_writer.hpp"
+#include "tools/capture/capture.hpp"
 
 namespace ringside::tools {
 
@@ -42,16 +43,16 @@ struct OfflineSinks {
   collector::AdapterHost* host;
 };
 
-OfflineVenue make_offline_venue(std::string_view venue, const std::string& capture,
+OfflineVenue make_offline_venue(std::string_view venue, const capture::CaptureInput& capture,
                                 const OfflineSinks& sinks);
 
 // "kraken, ..."
 std::string offline_venue_names();
 
 // One for each venue family; called by make_offline_venue().
-OfflineVenue offline_kraken(std::string_view name, const std::string& capture,
+OfflineVenue offline_kraken(std::string_view name, const capture::CaptureInput& capture,
                             const OfflineSinks& sinks);
-OfflineVenue offline_binance(std::string_view name, const std::string& capture,
+OfflineVenue offline_binance(std::string_view name, const capture::CaptureInput& capture,
                              const OfflineSinks& sinks);
 
 }  // namespace ringside::tools

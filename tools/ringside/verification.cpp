@@ -26,7 +26,7 @@ struct Tally {
 
 class Run {
  public:
-  Run(std::string_view venue, const std::string& capture);
+  Run(std::string_view venue, const capture::CaptureInput& capture);
   Verification verify(bool (*stop)());
 
  private:
@@ -45,8 +45,8 @@ class Run {
   std::vector<Departure> departures_;
 };
 
-Run::Run(std::string_view venue, const std::string& capture)
-    : venue_name_(venue), capture_(capture), run_(venue, capture, {this, collect, observe}) {
+Run::Run(std::string_view venue, const capture::CaptureInput& capture)
+    : venue_name_(venue), capture_(capture.path), run_(venue, capture, {this, collect, observe}) {
   for (const auto& instrument : run_.instruments()) {
     auto& tally = tallies_[instrument.id.value];
     tally.symbol = instrument.symbol;
@@ -184,7 +184,8 @@ bool Verification::good() const {
                       [](const auto& entry) { return entry.second.overflowed; });
 }
 
-Verification verify_capture(std::string_view venue, const std::string& capture, bool (*stop)()) {
+Verification verify_capture(std::string_view venue, const capture::CaptureInput& capture,
+                            bool (*stop)()) {
   return Run(venue, capture).verify(stop);
 }
 

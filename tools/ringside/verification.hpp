@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "ringside/state.hpp"
+#include "tools/capture/capture.hpp"
 
 namespace ringside::tools {
 
@@ -67,7 +68,7 @@ struct Verification {
 };
 
 // Asks `stop` at each line, if there is one; throws Interrupted when it says so.
-Verification verify_capture(std::string_view venue, const std::string& capture,
+Verification verify_capture(std::string_view venue, const capture::CaptureInput& capture,
                             bool (*stop)() = nullptr);
 
 std::string verification_json(const Verification& verification);

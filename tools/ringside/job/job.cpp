@@ -1,6 +1,8 @@
 #include "tools/ringside/job/job.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -65,21 +67,45 @@ class Run {
         progress_(plan.name, plan.items.size(), plan.items.size() - order_.size(), bytes_left(),
                   isatty(STDERR_FILENO) == 1) {}
 
-  void go(jobs::Pool& pool, double deadline_s) {
-    jobs::Cancel cancel;
-    jobs::BatchOptions options;
-    options.cancel = &cancel;
-    if (deadline_s > 0) {
-      options.deadline_ns = jobs::monotonic_ns() + static_cast<std::uint64_t>(deadline_s * 1e9);
+  // How it went ahead is said on stderr where it is not as asked.
+  void go(jobs::Pool& pool, const JobSettings& settings) {
+    jobs::OperationLimits limits;
+    limits.buffers = std::min(2 * pool.worker_count(), jobs::slots_max);
+    limits.buffer_bytes_max = read_ahead_bytes_max;
+    limits.queue = settings.read_ahead;
+    jobs::Operations operations(pool, limits);
+    const bool ahead = operations.queue_refusal().empty();
+    if (settings.read_ahead && !ahead) {
+      std::fputs(fmt::format("{}: every worker reads for itself: no {}\n", plan_.name,
+                             operations.queue_refusal())
+                     .c_str(),
+                 stderr);
     }
-    jobs::Batch batch(pool, order_.size(), &Run::run_items, this, options);
-    batch.start();
-    while (!batch.wait_until(jobs::monotonic_ns() + job_tick_ns)) {
-      if (stop_()) cancel.request();
-      progress_.draw();
+    jobs::OperationOptions options;
+    options.fixed = ahead ? jobs::Strategy::Queue : jobs::Strategy::Pool;  // not in this thread
+    options.batch.cancel = &cancel_;
+    if (settings.deadline_s > 0) {
+      options.batch.deadline_ns =
+          jobs::monotonic_ns() + static_cast<std::uint64_t>(settings.deadline_s * 1e9);
     }
+    options.tick = &Run::tick;
+    options.tick_context = this;
+    options.tick_ns = job_tick_ns;
+    const auto outcome = operations.run(
+        ahead ? jobs::OperationKind::ReadAndCompute : jobs::OperationKind::Compute, order_.size(),
+        {this, ahead ? &Run::file_of : nullptr, &Run::run_item}, options);
+    settle(outcome);
+  }
+
+ private:
+  static void tick(void* context) {
+    auto& self = *static_cast<Run*>(context);
+    if (self.stop_()) self.cancel_.request();
+    self.progress_.draw();
+  }
+
+  void settle(jobs::Outcome outcome) {
     progress_.end();
-    auto outcome = batch.outcome();
     report_.end = outcome.end;
     for (auto& failure : outcome.failures) {
       if (stop_() && failure.what == Interrupted::text) continue;  // not done, not failed
@@ -91,21 +117,37 @@ class Run {
     if (stop_()) report_.end = jobs::BatchEnd::Cancelled;
   }
 
- private:
   [[nodiscard]] std::uint64_t bytes_left() const {
     return std::accumulate(
         order_.begin(), order_.end(), std::uint64_t{0},
         [this](std::uint64_t sum, std::size_t i) { return sum + plan_.items[i].bytes; });
   }
 
-  static void run_items(void* context, std::size_t& next, std::size_t end) {
-    while (next < end) static_cast<Run*>(context)->run_item(next++);
+  // What cannot be read ahead is left to who runs it, and whatever there is to say about it.
+  static jobs::FileRange file_of(void* context, std::size_t place) {
+    const auto& self = *static_cast<Run*>(context);
+    const auto& item = self.plan_.items[self.order_[place]];
+    if (item.file.empty()) return {};
+    const int file = ::open(item.file.c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0) return {};
+    struct stat status {};
+    if (::fstat(file, &status) != 0 || !S_ISREG(status.st_mode) ||
+        static_cast<std::uint64_t>(status.st_size) > read_ahead_bytes_max) {
+      ::close(file);
+      return {};
+    }
+    return {file, 0, static_cast<std::size_t>(status.st_size), true};
   }
-  void run_item(std::size_t place) {
+
+  static void run_item(void* context, std::size_t place, std::span<const std::byte> bytes) {
+    static_cast<Run*>(context)->run_one(
+        place, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  }
+  void run_one(std::size_t place, std::string_view bytes) {
     const auto index = order_[place];
     const auto& item = plan_.items[index];
     try {
-      auto result = plan_.run(index, stop_);
+      auto result = plan_.run(index, bytes, stop_);
       if (journal_ != nullptr) journal_->keep(item.key, result);
       progress_.finished(item.name, result.good ? "good" : "does not hold", item.bytes);
       report_.results[index] = std::move(result);  // a slot of its own
@@ -122,6 +164,7 @@ class Run {
   JobJournal* journal_;
   std::vector<std::size_t> order_;
   bool (*stop_)();
+  jobs::Cancel cancel_;
   JobProgress progress_;
 };
 
@@ -196,7 +239,7 @@ JobReport run_job(const JobPlan& plan, const JobSettings& settings, bool (*stop)
   }
   Run run(plan, report, journal.get(), order_of(plan, report), stop);
   jobs::Pool pool(options);
-  run.go(pool, settings.deadline_s);
+  run.go(pool, settings);
   if (journal && report.whole()) journal->remove();
   return report;
 }

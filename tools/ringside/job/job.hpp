@@ -14,14 +14,16 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "tools/jobs/batch.hpp"
+#include "tools/jobs/operations.hpp"
 #include "tools/jobs/pool.hpp"
 
 namespace ringside::tools {
 
 inline constexpr std::size_t job_items_max = 100'000;
+inline constexpr std::uint64_t read_ahead_bytes_max = std::uint64_t{16} << 20;  // of one file
 inline constexpr std::uint64_t job_tick_ns = 100'000'000;  // between two looks for Ctrl-C
 
 // What an item leaves behind. Deterministic: the same for any number of workers.
@@ -36,6 +38,7 @@ struct JobItem {
   std::string name;         // for people
   std::string key;          // changes when its result might
   std::uint64_t bytes = 0;  // what it weighs
+  std::string file;         // is read whole before it is run; empty: nothing
 };
 
 struct JobPlan {
@@ -43,7 +46,9 @@ struct JobPlan {
   std::string options;  // whatever else the results hang on
   std::vector<JobItem> items;
   // May throw. Asks `stop` now and then, and throws Interrupted when it says so.
-  std::function<ItemResult(std::size_t index, bool (*stop)())> run;
+  // `bytes` of its file, valid until it returns. Empty: they have not been read, because nobody
+  // reads ahead, or it is larger than read_ahead_bytes_max, or it cannot be opened.
+  std::function<ItemResult(std::size_t index, std::string_view bytes, bool (*stop)())> run;
 };
 
 // Of the command line; the defaults disturb the feed least.
@@ -53,6 +58,7 @@ struct JobSettings {
   unsigned workers = 0;  // 0: one a core
   bool numa = true;
   bool stealing = true;
+  bool read_ahead = true;  // by this thread through io_uring; else each worker reads its own
   int nice = 10;
   std::string io_priority = "low";  // "unchanged", "low", "idle"
   std::string state_dir;            // where the journal lies; empty: none

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tools/ringside/analysis/bars.hpp"
@@ -159,8 +160,8 @@ int run_bars_job(const JobArguments& arguments) {
   }
   const auto captures = captures_of(arguments);
   auto plan = plan_over("bars", captures, arguments.bars);
-  plan.run = [&](std::size_t index, bool (*stop)()) {
-    return bars_of(captures[index], *rule, stop);
+  plan.run = [&](std::size_t index, std::string_view bytes, bool (*stop)()) {
+    return bars_of(captures[index].with(bytes), *rule, stop);
   };
   return say_job(plan, run_job(plan, arguments.settings, &stop_asked), arguments.json);
 }
@@ -168,8 +169,8 @@ int run_bars_job(const JobArguments& arguments) {
 int run_stats_job(const JobArguments& arguments) {
   const auto captures = captures_of(arguments);
   auto plan = plan_over("stats", captures, "");
-  plan.run = [&](std::size_t index, bool (*stop)()) {
-    return statistics_of(captures[index], stop);
+  plan.run = [&](std::size_t index, std::string_view bytes, bool (*stop)()) {
+    return statistics_of(captures[index].with(bytes), stop);
   };
   return say_job(plan, run_job(plan, arguments.settings, &stop_asked), arguments.json);
 }
@@ -199,10 +200,10 @@ int run_export_job(const JobArguments& arguments) {
       "export", captures,
       fmt::format("{} {} {} {} {}", arguments.format, fs::absolute(arguments.folder).string(),
                   arguments.types, arguments.schema, arguments.replace));
-  plan.run = [&](std::size_t index, bool (*stop)()) {
-    return arguments.format == "dbn"
-               ? export_to_dbn(arguments, captures[index], if_exists, stop)
-               : export_to_tardis(arguments, captures[index], if_exists, stop);
+  plan.run = [&](std::size_t index, std::string_view bytes, bool (*stop)()) {
+    const auto capture = captures[index].with(bytes);
+    return arguments.format == "dbn" ? export_to_dbn(arguments, capture, if_exists, stop)
+                                     : export_to_tardis(arguments, capture, if_exists, stop);
   };
   return say_job(plan, run_job(plan, arguments.settings, &stop_asked), arguments.json);
 }

@@ -17,13 +17,13 @@ namespace {
 Capture capture_of(const std::string& argument, const std::string& venue) {
   const auto equals = argument.find('=');
   if (equals != std::string::npos && argument.find('/') > equals) {
-    return {argument.substr(0, equals), argument.substr(equals + 1)};
+    return {argument.substr(0, equals), argument.substr(equals + 1), {}};
   }
   if (venue.empty()) {
     throw CommandError(fmt::format("whose capture is '{}'? Say --venue VENUE for all, or VENUE={}",
                                    argument, argument));
   }
-  return {venue, argument};
+  return {venue, argument, {}};
 }
 
 // Another size or time: another capture.
@@ -37,13 +37,13 @@ JobItem item_of(const Capture& capture) {
   return {capture.path,
           sha256_of(fmt::format("{}\n{}\n{}\n{}", capture.venue, path.string(), weight,
                                 time_error ? 0 : time.time_since_epoch().count())),
-          weight};
+          weight, capture.path};
 }
 
 class StoppableSource final : public EventSource {
  public:
   StoppableSource(const Capture& capture, bool (*stop)())
-      : source_(capture.venue, capture.path), stop_(stop) {}
+      : source_(capture.venue, capture.input()), stop_(stop) {}
   [[nodiscard]] std::string_view venue() const override { return source_.venue(); }
   [[nodiscard]] const std::vector<SourceInstrument>& instruments() const override {
     return source_.instruments();

@@ -6,8 +6,10 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "tools/capture/capture.hpp"
 #include "tools/ringside/analysis/event_source.hpp"
 #include "tools/ringside/job/job.hpp"
 
@@ -16,6 +18,10 @@ namespace ringside::tools {
 struct Capture {
   std::string venue;
   std::string path;
+  std::string_view bytes{};  // where they have been read ahead
+
+  [[nodiscard]] Capture with(std::string_view read) const { return {venue, path, read}; }
+  [[nodiscard]] capture::CaptureInput input() const { return {path, bytes}; }
 };
 
 struct JobArguments {

@@ -37,6 +37,9 @@ void add_options(CLI::App& command, JobArguments& arguments) {
       ->check(CLI::Range(1U, jobs::workers_max));
   command.add_flag("!--no-numa", settings.numa, "workers move between NUMA nodes");
   command.add_flag("!--no-stealing", settings.stealing, "equal shares, cut beforehand");
+  command.add_flag("!--no-read-ahead", settings.read_ahead,
+                   "each worker reads its own captures; default: they are read through io_uring "
+                   "while others are worked on");
   command.add_option("--nice", settings.nice, "of the workers")
       ->check(CLI::Range(0, 19))
       ->capture_default_str();
@@ -86,8 +89,9 @@ constexpr std::array named_jobs{
 int run_verify_job(const JobArguments& arguments) {
   const auto captures = captures_of(arguments);
   auto plan = plan_over("verify", captures, "");
-  plan.run = [&captures](std::size_t index, bool (*stop)()) {
-    const auto verification = verify_capture(captures[index].venue, captures[index].path, stop);
+  plan.run = [&captures](std::size_t index, std::string_view bytes, bool (*stop)()) {
+    const auto capture = captures[index].with(bytes);
+    const auto verification = verify_capture(capture.venue, capture.input(), stop);
     return ItemResult{verification.good(), verification_json(verification),
                       verification_text(verification)};
   };

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "tools/jobs/batch.hpp"
+#include "tools/jobs/operations.hpp"
 #include "tools/ringside/analysis/correlation.hpp"
 #include "tools/ringside/command.hpp"
 #include "tools/ringside/job/job_captures.hpp"
@@ -54,35 +54,43 @@ ItemResult returns_of(const Capture& capture, std::int64_t period_ns, bool (*sto
   return {true, "", text_of(sampler.finish())};
 }
 
+struct MatrixWork {
+  const ReturnMatrix& matrix;
+  std::vector<double>& result;
+  bool (*stop)();
+  Kernel kernel = best_kernel();
+  jobs::Cancel cancel{};
+
+  static void take(void* context, std::size_t block, std::span<const std::byte>) {
+    auto& self = *static_cast<MatrixWork*>(context);
+    const auto count = self.matrix.count();
+    const auto begin = block * block_rows;
+    const auto rows = std::min(block_rows, count - begin);
+    correlate_block(self.matrix, begin, begin + rows, self.kernel,
+                    std::span(self.result).subspan(begin * count, rows * count));
+  }
+  static void tick(void* context) {
+    auto& self = *static_cast<MatrixWork*>(context);
+    if (self.stop()) self.cancel.request();
+  }
+};
+
+// A small matrix is done before a worker would have woken.
 std::vector<double> correlated(const ReturnMatrix& matrix, const JobSettings& settings,
                                bool (*stop)()) {
   std::vector<double> result(matrix.count() * matrix.count());
-  struct Work {
-    const ReturnMatrix& matrix;
-    std::vector<double>& result;
-    Kernel kernel;
-  } work{matrix, result, best_kernel()};
+  MatrixWork work{matrix, result, stop};
   jobs::Pool pool(pool_options(settings));
-  jobs::Cancel cancel;
-  jobs::BatchOptions options;
-  options.cancel = &cancel;
-  const auto body = [](void* context, std::size_t& next, std::size_t end) {
-    auto& [matrix_of, to, kernel] = *static_cast<Work*>(context);
-    while (next < end) {
-      const auto begin = next++ * block_rows;
-      const auto rows = std::min(block_rows, matrix_of.count() - begin);
-      correlate_block(matrix_of, begin, begin + rows, kernel,
-                      std::span(to).subspan(begin * matrix_of.count(), rows * matrix_of.count()));
-    }
-  };
-  jobs::Batch batch(pool, (matrix.count() + block_rows - 1) / block_rows, body, &work, options);
-  batch.start();
-  while (!batch.wait_until(jobs::monotonic_ns() + job_tick_ns)) {
-    if (stop()) cancel.request();
-  }
-  if (!batch.outcome().good()) {
-    throw CommandError(fmt::format("correlate: {}", batch.outcome().text()));
-  }
+  jobs::Operations operations(pool, {.queue = false});
+  jobs::OperationOptions options;
+  options.batch.cancel = &work.cancel;
+  options.tick = &MatrixWork::tick;
+  options.tick_context = &work;
+  options.tick_ns = job_tick_ns;
+  const auto outcome =
+      operations.run(jobs::OperationKind::Compute, (matrix.count() + block_rows - 1) / block_rows,
+                     {&work, nullptr, &MatrixWork::take}, options);
+  if (!outcome.good()) throw CommandError(fmt::format("correlate: {}", outcome.text()));
   return result;
 }
 
@@ -128,8 +136,8 @@ int run_correlate_job(const JobArguments& arguments) {
   const auto period_ns = static_cast<std::int64_t>(std::llround(arguments.period_s * 1e9));
   const auto captures = captures_of(arguments);
   auto plan = plan_over("correlate", captures, std::to_string(period_ns));
-  plan.run = [&](std::size_t index, bool (*stop)()) {
-    return returns_of(captures[index], period_ns, stop);
+  plan.run = [&](std::size_t index, std::string_view bytes, bool (*stop)()) {
+    return returns_of(captures[index].with(bytes), period_ns, stop);
   };
   const auto report = run_job(plan, arguments.settings, &stop_asked);
   // Of some of the captures it would be another matrix.
