@@ -42,12 +42,17 @@ void run_net(Report& report, Scale scale) {
   ringside::perf::bench_net_loop(report, scale);
 }
 
+void run_jobs(Report& report, Scale scale) {
+  ringside::perf::bench_jobs(report, scale);
+  ringside::perf::bench_job_strategies(report, scale);
+}
+
 constexpr std::array suites{
     Suite{"ipc", run_ipc},
     Suite{"ablation", run_ablation},
     Suite{"net", run_net},
     Suite{"pipeline", ringside::perf::scenario_pipeline},
-    Suite{"jobs", ringside::perf::bench_jobs},
+    Suite{"jobs", run_jobs},
 };
 
 int usage(std::string_view problem) {

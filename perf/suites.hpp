@@ -22,5 +22,6 @@ void scenario_pipeline(Report& report, Scale scale);
 
 // Suite jobs.
 void bench_jobs(Report& report, Scale scale);
+void bench_job_strategies(Report& report, Scale scale);
 
 }  // namespace ringside::perf
