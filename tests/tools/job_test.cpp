@@ -2,11 +2,16 @@
 // journal that a rerun goes on from, and what is said about it.
 #include "tools/ringside/job/job.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -297,6 +302,37 @@ TEST(JobCommand, KeepsOffTheCoresOfADeployment) {
   const auto run = job(scratch, {"--config", config, "--cpus", "1", "kraken=/no/such"});
   EXPECT_EQ(run.status, 2);
   EXPECT_NE(run.err.find("core 1 is w0.0's"), std::string::npos) << run.err;
+}
+
+// A capture that does not end until it is closed.
+TEST(JobCommand, IsSeenFromOutsideWhileItRunsAndLeavesNothing) {
+  const e2e::Scratch scratch;
+  const auto pipe = scratch.path("capture");
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  e2e::Process process({{"ringside", "job", "verify", "--no-state", "--instance", "beside",
+                         "--workers", "2", "--venue", "kraken", pipe},
+                        {{"RINGSIDE_SHM_ROOT", scratch.shm_root()}},
+                        scratch.path("job.log")});
+  const int writer = ::open(pipe.c_str(), O_WRONLY | O_CLOEXEC);  // until a worker reads it
+  ASSERT_GE(writer, 0);
+  for (const auto* what : {"\"submitted\"", "\"executed\"", "\"utilisation_permille\""}) {
+    const auto stat = e2e::run(scratch, {"ringside", "stat", "--json", "--instance", "beside"});
+    EXPECT_EQ(stat.status, 0) << stat.err;
+    EXPECT_NE(stat.out.find("\"role\":\"job\""), std::string::npos) << stat.out;
+    EXPECT_NE(stat.out.find(what), std::string::npos) << stat.out;
+  }
+  EXPECT_EQ(scratch.segments_left().size(), 1U);
+  process.signal_group(SIGINT);
+  ::close(writer);
+  std::optional<int> status;
+  for (unsigned tries = 0; tries < 3'000 && !status; ++tries) {  // each pass over it opens it anew
+    status = process.wait(e2e::milliseconds{10});
+    const int again = ::open(pipe.c_str(), O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+    if (again >= 0) ::close(again);
+  }
+  EXPECT_EQ(status, 2);
+  EXPECT_TRUE(scratch.segments_left().empty());
+  EXPECT_FALSE(fs::exists(scratch.shm_root() + "/beside"));
 }
 
 }  // namespace

@@ -2,18 +2,10 @@
 
 #include <algorithm>
 #include <bit>
-#include <ctime>
 
 #include "ipc/check.hpp"
 
 namespace ringside::jobs {
-
-std::uint64_t monotonic_ns() noexcept {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
-         static_cast<std::uint64_t>(now.tv_nsec);
-}
 
 Batch::Batch(Pool& pool, std::size_t count, Body body, void* context, const BatchOptions& options)
     : pool_(pool),

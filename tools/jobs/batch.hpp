@@ -29,9 +29,6 @@ namespace ringside::jobs {
 inline constexpr std::size_t pieces_max = 64;
 inline constexpr std::size_t cache_line_bytes = 64;
 
-// CLOCK_MONOTONIC.
-std::uint64_t monotonic_ns() noexcept;
-
 struct BatchOptions {
   Priority priority = Priority::Normal;
   unsigned concurrency_max = 0;  // workers at it at once; 0: the pool's

@@ -99,6 +99,10 @@ class InjectionQueue {
     }
   }
 
+  // Items that were ever put.
+  [[nodiscard]] std::uint64_t accepted() const noexcept {
+    return tail_.load(std::memory_order_relaxed);
+  }
   // Claimed and not taken: more than ready() may find.
   [[nodiscard]] std::size_t size() const noexcept {
     const auto head = head_.load(std::memory_order_seq_cst);

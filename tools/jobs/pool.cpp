@@ -61,8 +61,9 @@ Pool::Pool(PoolOptions options) : options_(std::move(options)) {
       if (node_of_[other] == node_of_[i]) bits |= std::uint64_t{1} << other;
     }
     near_.push_back(bits);
-    workers_.push_back(
-        std::make_unique<Worker>(*this, i, std::move(near), std::move(far), options_.seed + i));
+    workers_.push_back(std::make_unique<Worker>(
+        *this, i, std::move(near), std::move(far), options_.seed + i,
+        i < options_.task_times.size() ? options_.task_times[i] : nullptr));
   }
   start();
 }
@@ -194,6 +195,8 @@ WorkerCounts Pool::counts() const noexcept {
   WorkerCounts sum;
   for (const auto& worker : workers_) {
     const auto counts = worker->counts();
+    sum.submitted += counts.submitted;
+    sum.parked_ns += counts.parked_ns;
     sum.executed += counts.executed;
     sum.stolen += counts.stolen;
     sum.injected += counts.injected;
@@ -201,6 +204,7 @@ WorkerCounts Pool::counts() const noexcept {
     sum.refused += counts.refused;
     sum.dropped += counts.dropped;
   }
+  for (const auto& queue : queues_) sum.submitted += queue->accepted();
   sum.dropped += dropped_at_stop_.load(std::memory_order_relaxed);
   return sum;
 }

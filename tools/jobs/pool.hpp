@@ -42,6 +42,8 @@ struct PoolOptions {
   int nice = 0;                       // 0..19, of the workers
   IoPriority io_priority = IoPriority::Unchanged;
   std::uint64_t seed = 1;  // of the victims' order
+  // What tasks take, by worker; outlive the pool. Fewer than workers: of the first ones only.
+  std::vector<ipc::Histogram*> task_times{};
 };
 
 enum class PostStatus : std::uint8_t { Ok = 0, Full, Stopped };

@@ -1,6 +1,7 @@
 #include "tools/jobs/worker.hpp"
 
 #include <algorithm>
+#include <ctime>
 #include <utility>
 
 #include "tools/jobs/pool.hpp"
@@ -11,13 +12,21 @@ namespace {
 thread_local Worker* current_worker = nullptr;
 }
 
+std::uint64_t monotonic_ns() noexcept {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(now.tv_nsec);
+}
+
 Worker::Worker(Pool& pool, unsigned index, std::vector<unsigned> near, std::vector<unsigned> far,
-               std::uint64_t seed)
+               std::uint64_t seed, ipc::Histogram* task_times)
     : pool_(pool),
       index_(index),
       near_(std::move(near)),
       far_(std::move(far)),
-      random_state_(seed * 0x9e3779b97f4a7c15ULL | 1) {}
+      random_state_(seed * 0x9e3779b97f4a7c15ULL | 1),
+      task_times_(task_times) {}
 
 Worker* Worker::current() noexcept { return current_worker; }
 
@@ -26,20 +35,32 @@ bool Worker::push(Task& task) noexcept {
     refused_.add_one();
     return false;
   }
+  pushed_.add_one();
   pool_.parking().wake_one(pool_.neighbours(index_));
   return true;
 }
 
+// What a task took, those included that were run on top of it.
+template <typename Work>
+void Worker::timed(Work&& work) noexcept {
+  if (task_times_ == nullptr) return work();
+  const auto begin = monotonic_ns();
+  work();
+  task_times_->record(monotonic_ns() - begin);
+}
+
 void Worker::run(Task& task) noexcept {
   executed_.add_one();
-  task.run(task, *this);
+  timed([&] { task.run(task, *this); });
 }
 
 void Worker::run_or_drop(Posted& posted) noexcept {
   const bool drop = pool_.stopping();
   (drop ? dropped_ : executed_).add_one();
   injected_.add_one();
-  posted.run(posted.payload.data(), this, drop ? Posted::Fate::Drop : Posted::Fate::Run);
+  timed([&] {
+    posted.run(posted.payload.data(), this, drop ? Posted::Fate::Drop : Posted::Fate::Run);
+  });
 }
 
 bool Worker::run_posted(Priority priority) noexcept {
@@ -122,12 +143,21 @@ void Worker::search(const Completion* completion) noexcept {
   auto& parking = pool_.parking();
   parking.begin_search();
   while (!has_reason(completion)) {
-    if (parking.park(index_, [&] { return has_reason(completion); })) parked_.add_one();
+    sleep(completion);
   }
   // The last one that searches leaves somebody behind, if there is more than it can take itself.
   if (parking.end_search() && pool_.has_work_for_two()) {
     parking.wake_one(pool_.neighbours(index_));
   }
+}
+
+void Worker::sleep(const Completion* completion) noexcept {
+  const auto begin = monotonic_ns();
+  parked_since_ns_.set(begin);
+  const bool slept = pool_.parking().park(index_, [&] { return has_reason(completion); });
+  parked_since_ns_.set(0);
+  parked_ns_.set(parked_ns_.get() + (monotonic_ns() - begin));
+  if (slept) parked_.add_one();
 }
 
 void Worker::help_until(Completion& completion) noexcept {
@@ -155,8 +185,12 @@ void Worker::loop() noexcept {
 }
 
 WorkerCounts Worker::counts() const noexcept {
-  return {executed_.get(), stolen_.get(),  injected_.get(),
-          parked_.get(),   refused_.get(), dropped_.get()};
+  WorkerCounts counts{pushed_.get(), executed_.get(), stolen_.get(),  injected_.get(),
+                      parked_.get(), refused_.get(),  dropped_.get(), parked_ns_.get()};
+  const auto since = parked_since_ns_.get();
+  const auto now = monotonic_ns();
+  if (since != 0 && since < now) counts.parked_ns += now - since;
+  return counts;
 }
 
 }  // namespace ringside::jobs

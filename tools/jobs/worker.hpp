@@ -19,6 +19,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "ipc/histogram.hpp"
 #include "tools/jobs/deque.hpp"
 #include "tools/jobs/injection.hpp"
 #include "tools/jobs/parking.hpp"
@@ -27,6 +28,9 @@ namespace ringside::jobs {
 
 class Pool;
 class Worker;
+
+// CLOCK_MONOTONIC.
+std::uint64_t monotonic_ns() noexcept;
 
 inline constexpr std::size_t deque_slots = 1024;
 inline constexpr unsigned help_depth_max = 16;
@@ -52,18 +56,20 @@ struct Posted {
 static_assert(sizeof(Posted) == 48 && std::is_trivially_copyable_v<Posted>);
 
 struct WorkerCounts {
-  std::uint64_t executed = 0;  // tasks: a chunked batch counts its pieces
-  std::uint64_t stolen = 0;    // of them, from another worker
-  std::uint64_t injected = 0;  // of them, from a queue
-  std::uint64_t parked = 0;    // times it slept
-  std::uint64_t refused = 0;   // pushes to a full deque
-  std::uint64_t dropped = 0;   // posted, and not run because the pool stopped
+  std::uint64_t submitted = 0;  // posted to a queue or pushed to a deque
+  std::uint64_t executed = 0;   // tasks: a chunked batch counts its pieces
+  std::uint64_t stolen = 0;     // of them, from another worker
+  std::uint64_t injected = 0;   // of them, from a queue
+  std::uint64_t parked = 0;     // times it slept
+  std::uint64_t refused = 0;    // pushes to a full deque
+  std::uint64_t dropped = 0;    // posted, and not run because the pool stopped
+  std::uint64_t parked_ns = 0;  // slept, those that sleep now included
 };
 
 class Worker {
  public:
   Worker(Pool& pool, unsigned index, std::vector<unsigned> near, std::vector<unsigned> far,
-         std::uint64_t seed);
+         std::uint64_t seed, ipc::Histogram* task_times);
 
   // Of the calling thread; null: it belongs to no pool.
   static Worker* current() noexcept;
@@ -95,9 +101,9 @@ class Worker {
   // Single writer, read from outside.
   class Count {
    public:
-    void add_one() noexcept {
-      value_.store(value_.load(std::memory_order_relaxed) + 1,
-                   std::memory_order_relaxed);  // owner: only this thread writes
+    void add_one() noexcept { set(get() + 1); }
+    void set(std::uint64_t value) noexcept {
+      value_.store(value, std::memory_order_relaxed);  // owner: only this thread writes
     }
     [[nodiscard]] std::uint64_t get() const noexcept {
       return value_.load(std::memory_order_relaxed);
@@ -112,6 +118,9 @@ class Worker {
   bool run_posted(Priority priority) noexcept;
   bool run_share() noexcept;
   void run_or_drop(Posted& posted) noexcept;
+  void sleep(const Completion* completion) noexcept;
+  template <typename Work>
+  void timed(Work&& work) noexcept;
   Task* steal_from(std::span<const unsigned> victims) noexcept;
   // Parks until there is something to look for.
   void search(const Completion* completion) noexcept;
@@ -126,7 +135,9 @@ class Worker {
   std::uint64_t random_state_;
   std::array<Posted, share_max> share_;
   std::size_t share_next_ = 0, share_count_ = 0;
-  alignas(128) Count executed_, stolen_, injected_, parked_, refused_, dropped_;
+  ipc::Histogram* task_times_;  // null: not wanted
+  alignas(128) Count executed_, stolen_, injected_, parked_, refused_, dropped_, pushed_;
+  Count parked_ns_, parked_since_ns_;  // 0: awake
 };
 
 }  // namespace ringside::jobs

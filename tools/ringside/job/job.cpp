@@ -15,6 +15,7 @@
 #include "tools/ringside/command.hpp"
 #include "tools/ringside/job/job_journal.hpp"
 #include "tools/ringside/job/job_progress.hpp"
+#include "tools/ringside/job/job_telemetry.hpp"
 #include "tools/ringside/json_text.hpp"
 #include "tools/ringside/sha256.hpp"
 
@@ -68,7 +69,11 @@ class Run {
                   isatty(STDERR_FILENO) == 1) {}
 
   // How it went ahead is said on stderr where it is not as asked.
-  void go(jobs::Pool& pool, const JobSettings& settings) {
+  void go(jobs::PoolOptions pool_options, const JobSettings& settings) {
+    JobTelemetry telemetry(settings.instance);
+    if (!telemetry.problem().empty()) say(telemetry.problem());
+    pool_options.task_times = telemetry.task_times(jobs::workers_max);
+    jobs::Pool pool(std::move(pool_options));
     jobs::OperationLimits limits;
     limits.buffers = std::min(2 * pool.worker_count(), jobs::slots_max);
     limits.buffer_bytes_max = read_ahead_bytes_max;
@@ -76,10 +81,7 @@ class Run {
     jobs::Operations operations(pool, limits);
     const bool ahead = operations.queue_refusal().empty();
     if (settings.read_ahead && !ahead) {
-      std::fputs(fmt::format("{}: every worker reads for itself: no {}\n", plan_.name,
-                             operations.queue_refusal())
-                     .c_str(),
-                 stderr);
+      say("every worker reads for itself: no " + operations.queue_refusal());
     }
     jobs::OperationOptions options;
     options.fixed = ahead ? jobs::Strategy::Queue : jobs::Strategy::Pool;  // not in this thread
@@ -89,7 +91,9 @@ class Run {
           jobs::monotonic_ns() + static_cast<std::uint64_t>(settings.deadline_s * 1e9);
     }
     options.tick = &Run::tick;
-    options.tick_context = this;
+    Watch watch{*this, telemetry, pool, operations};
+    watch.update();
+    options.tick_context = &watch;
     options.tick_ns = job_tick_ns;
     const auto outcome = operations.run(
         ahead ? jobs::OperationKind::ReadAndCompute : jobs::OperationKind::Compute, order_.size(),
@@ -98,10 +102,21 @@ class Run {
   }
 
  private:
+  struct Watch {
+    Run& run;
+    JobTelemetry& telemetry;
+    const jobs::Pool& pool;
+    const jobs::Operations& operations;
+    void update() const { telemetry.update(pool, operations); }
+  };
   static void tick(void* context) {
-    auto& self = *static_cast<Run*>(context);
-    if (self.stop_()) self.cancel_.request();
-    self.progress_.draw();
+    const auto& watch = *static_cast<Watch*>(context);
+    if (watch.run.stop_()) watch.run.cancel_.request();
+    watch.run.progress_.draw();
+    watch.update();
+  }
+  void say(const std::string& what) const {
+    std::fputs(fmt::format("{}: {}\n", plan_.name, what).c_str(), stderr);
   }
 
   void settle(jobs::Outcome outcome) {
@@ -123,12 +138,13 @@ class Run {
         [this](std::uint64_t sum, std::size_t i) { return sum + plan_.items[i].bytes; });
   }
 
-  // What cannot be read ahead is left to who runs it, and whatever there is to say about it.
+  // A pipe must not hold up the others: not waited for here. What cannot be read ahead is left to
+  // who runs it, and whatever there is to say about it.
   static jobs::FileRange file_of(void* context, std::size_t place) {
     const auto& self = *static_cast<Run*>(context);
     const auto& item = self.plan_.items[self.order_[place]];
     if (item.file.empty()) return {};
-    const int file = ::open(item.file.c_str(), O_RDONLY | O_CLOEXEC);
+    const int file = ::open(item.file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (file < 0) return {};
     struct stat status {};
     if (::fstat(file, &status) != 0 || !S_ISREG(status.st_mode) ||
@@ -238,8 +254,7 @@ JobReport run_job(const JobPlan& plan, const JobSettings& settings, bool (*stop)
     }
   }
   Run run(plan, report, journal.get(), order_of(plan, report), stop);
-  jobs::Pool pool(options);
-  run.go(pool, settings);
+  run.go(options, settings);
   if (journal && report.whole()) journal->remove();
   return report;
 }

@@ -62,7 +62,8 @@ struct JobSettings {
   int nice = 10;
   std::string io_priority = "low";  // "unchanged", "low", "idle"
   std::string state_dir;            // where the journal lies; empty: none
-  double deadline_s = 0;            // from now; what has not begun by then is left; 0: none
+  std::string instance;   // where the job's telemetry lies; empty: nowhere (instance_of_job())
+  double deadline_s = 0;  // from now; what has not begun by then is left; 0: none
 };
 
 struct JobReport {

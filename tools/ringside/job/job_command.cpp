@@ -7,6 +7,7 @@
 
 #include "tools/ringside/command.hpp"
 #include "tools/ringside/job/job_captures.hpp"
+#include "tools/ringside/job/job_telemetry.hpp"
 #include "tools/ringside/offline_venue.hpp"
 #include "tools/ringside/verification.hpp"
 
@@ -31,6 +32,11 @@ void add_options(CLI::App& command, JobArguments& arguments) {
       .add_option("--config", settings.config,
                   "a deployment: its collectors' and workers' cores are left alone")
       ->type_name("FILE");
+  command
+      .add_option("--instance", settings.instance,
+                  "where `ringside stat` sees this job while it runs; default: that of --config, "
+                  "else the only one on this host, else \"jobs\"")
+      ->type_name("NAME");
   command.add_option("--cpus", settings.cpus, "cores to use; default: all that are left")
       ->type_name("LIST");
   command.add_option("--workers", settings.workers, "threads; default: one a core")
@@ -110,6 +116,8 @@ void declare_job(CLI::App& app, Action& action) {
     command->callback([arguments, run = named.run, &action] {
       action = [arguments, run] {
         stop_on_signals();
+        auto& settings = arguments->settings;
+        settings.instance = instance_of_job(settings.instance, settings.config);
         return run(*arguments);
       };
     });

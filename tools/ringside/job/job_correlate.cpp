@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -14,6 +15,7 @@
 #include "tools/ringside/analysis/correlation.hpp"
 #include "tools/ringside/command.hpp"
 #include "tools/ringside/job/job_captures.hpp"
+#include "tools/ringside/job/job_telemetry.hpp"
 #include "tools/ringside/json_text.hpp"
 
 namespace ringside::tools {
@@ -58,8 +60,12 @@ struct MatrixWork {
   const ReturnMatrix& matrix;
   std::vector<double>& result;
   bool (*stop)();
-  Kernel kernel = best_kernel();
+  Kernel kernel;
+  JobTelemetry telemetry;
   jobs::Cancel cancel{};
+  const jobs::Pool* pool = nullptr;
+  const jobs::Operations* operations = nullptr;
+  std::atomic<std::uint64_t> rows_done{0};
 
   static void take(void* context, std::size_t block, std::span<const std::byte>) {
     auto& self = *static_cast<MatrixWork*>(context);
@@ -68,10 +74,17 @@ struct MatrixWork {
     const auto rows = std::min(block_rows, count - begin);
     correlate_block(self.matrix, begin, begin + rows, self.kernel,
                     std::span(self.result).subspan(begin * count, rows * count));
+    self.rows_done.fetch_add(rows, std::memory_order_relaxed);  // for telemetry
+  }
+  void update() {
+    const auto rows = rows_done.load(std::memory_order_relaxed);
+    telemetry.count_kernel_rows(kernel == Kernel::Portable ? 0 : rows, rows);
+    telemetry.update(*pool, *operations);
   }
   static void tick(void* context) {
     auto& self = *static_cast<MatrixWork*>(context);
     if (self.stop()) self.cancel.request();
+    self.update();
   }
 };
 
@@ -79,9 +92,16 @@ struct MatrixWork {
 std::vector<double> correlated(const ReturnMatrix& matrix, const JobSettings& settings,
                                bool (*stop)()) {
   std::vector<double> result(matrix.count() * matrix.count());
-  MatrixWork work{matrix, result, stop};
-  jobs::Pool pool(pool_options(settings));
-  jobs::Operations operations(pool, {.queue = false});
+  MatrixWork work{matrix, result, stop, best_kernel(), JobTelemetry(settings.instance)};
+  auto pool_options_timed = pool_options(settings);
+  pool_options_timed.task_times = work.telemetry.task_times(jobs::workers_max);
+  jobs::Pool pool(pool_options_timed);
+  jobs::OperationLimits limits;
+  limits.queue = false;
+  jobs::Operations operations(pool, limits);
+  work.pool = &pool;
+  work.operations = &operations;
+  work.update();
   jobs::OperationOptions options;
   options.batch.cancel = &work.cancel;
   options.tick = &MatrixWork::tick;
