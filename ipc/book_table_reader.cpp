@@ -117,38 +117,40 @@ ReadStatus BookTableReader::probe(Ticks now) noexcept {
 inline bool BookTableReader::take_view(const BookEntry::Copy& copy, std::uint64_t tag,
                                        unsigned levels, void* view) noexcept {
   auto* const out = static_cast<std::byte*>(view);
-  auto* bids = out + offsetof(BookView, bids);
-  auto* asks = out + offsetof(BookView, asks);
+  const auto put = [out](std::size_t at, std::uint64_t word) noexcept {
+    std::memcpy(out + at, &word, sizeof(word));
+  };
+  // Each value is used up before the next is loaded: fewer live at once spill no register.
   const auto status = copy.take(book_word::status);
   const auto wanted = std::min(levels, book_levels_max);
-  const std::array<std::uint32_t, 4> head{
-      static_cast<std::uint32_t>(status),  // state, cause, verified
-      std::min(static_cast<std::uint32_t>((status >> 32) & 0xffff), wanted),
-      std::min(static_cast<std::uint32_t>(status >> 48), wanted), 0};
-  std::memcpy(out, head.data(), sizeof(head));
-  const std::array<std::uint64_t, 2> origin{copy.take(book_word::receive_tsc),
-                                            copy.take(book_word::epoch)};
-  std::memcpy(out + offsetof(BookView, receive), origin.data(), sizeof(origin));
+  const auto bid_count = std::min(static_cast<std::uint32_t>((status >> 32) & 0xffff), wanted);
+  const auto ask_count = std::min(static_cast<std::uint32_t>(status >> 48), wanted);
+  const auto rows = std::max(bid_count, ask_count);
+  put(0, (status & 0xffff'ffff) | std::uint64_t{bid_count} << 32);  // state, cause, verified
+  put(offsetof(BookView, ask_count), ask_count);
+  bool sound = is_sound(status);
+  put(offsetof(BookView, receive), copy.take(book_word::receive_tsc));
+  const auto epoch = copy.take(book_word::epoch);
+  put(offsetof(BookView, epoch), epoch);
+  sound &= epoch >> 32 == tag;
   copy.take_pair(book_word::publish_tsc, out + offsetof(BookView, publish));
   copy.take_pair(book_word::terms, out + offsetof(BookView, terms));
-  copy.take_pair(book_word::best, bids);
-  copy.take_pair(book_word::best + 2, asks);
+  copy.take_pair(book_word::best, out + offsetof(BookView, bids));
+  copy.take_pair(book_word::best + 2, out + offsetof(BookView, asks));
   // Two rows a turn, and one side after the other: stores to one line go out together. One row more
   // than wanted is still one of the copy's and of the view's.
+  constexpr auto across = offsetof(BookView, asks) - offsetof(BookView, bids);
   const Atomic<std::uint64_t>* row = &copy.words[book_word::rows];
-  const auto rows = std::max(head[1], head[2]);
+  auto* to = out + offsetof(BookView, bids) + sizeof(Level);
   for (unsigned i = 1; i < rows; i += 2) {
-    bids += sizeof(Level);
-    asks += sizeof(Level);
-    copy_pair(row, bids);  // C2 of the latch, here and below
-    copy_pair(row + book_word::row_words, bids + sizeof(Level));
-    copy_pair(row + 2, asks);
-    copy_pair(row + book_word::row_words + 2, asks + sizeof(Level));
-    bids += sizeof(Level);
-    asks += sizeof(Level);
+    copy_pair(row, to);  // C2 of the latch, here and below
+    copy_pair(row + book_word::row_words, to + sizeof(Level));
+    copy_pair(row + 2, to + across);
+    copy_pair(row + book_word::row_words + 2, to + across + sizeof(Level));
+    to += 2 * sizeof(Level);
     row += 2 * book_word::row_words;
   }
-  return origin[1] >> 32 == tag && is_sound(status);
+  return sound;
 }
 static_assert(book_levels_max % 2 == 1, "rows are taken by twos");
 
@@ -165,8 +167,8 @@ ReadStatus BookTableReader::read_as(std::uint32_t index, void* view, Ticks now,
   return read_slowly(index, view, now, levels);
 }
 
-ReadStatus BookTableReader::read_slowly(std::uint32_t index, void* view, Ticks now,
-                                        unsigned levels) noexcept {
+[[gnu::noinline]] ReadStatus BookTableReader::read_slowly(std::uint32_t index, void* view,
+                                                          Ticks now, unsigned levels) noexcept {
   const auto writer = writer_status(now);
   if (writer != ReadStatus::Ok) return writer;
   if (!has(index)) return ReadStatus::Empty;
@@ -176,7 +178,8 @@ ReadStatus BookTableReader::read_slowly(std::uint32_t index, void* view, Ticks n
   });
 }
 
-ReadStatus BookTableReader::read_best_slowly(std::uint32_t index, void* best, Ticks now) noexcept {
+[[gnu::noinline]] ReadStatus BookTableReader::read_best_slowly(std::uint32_t index, void* best,
+                                                               Ticks now) noexcept {
   const auto writer = writer_status(now);
   if (writer != ReadStatus::Ok) return writer;
   if (!has(index)) return ReadStatus::Empty;
