@@ -47,11 +47,11 @@ void print_processes(const collector::Config& config) {
 
 // What a start would find wrong, without creating anything.
 void check(const collector::Config& config) {
-  const auto allowed = ipc::allowed_cpus();
+  const ipc::HostPlaces host;
   for (const auto& process : config.deployment.collectors)
-    ipc::check_placement(config.deployment, process, allowed);
+    ipc::check_placement(config.deployment, process, host);
   for (const auto& process : config.deployment.workers)
-    ipc::check_placement(config.deployment, process, allowed);
+    ipc::check_placement(config.deployment, process, host);
   fmt::print("{}: good: instance {}, {} collector and {} worker process(es), {} venue table(s)\n",
              config.deployment.file, config.deployment.instance,
              config.deployment.collectors.size(), config.deployment.workers.size(),
@@ -66,7 +66,7 @@ bool told_to_stop(const sigset_t& signals) {
 }
 
 int serve(const collector::Config& config, const std::string& name) {
-  ipc::check_placement(config.deployment, config.deployment.collector(name), ipc::allowed_cpus());
+  ipc::check_placement(config.deployment, config.deployment.collector(name));
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);

@@ -227,20 +227,23 @@ Deployment load_deployment(const std::string& path) {
 }
 
 void check_placement(const Deployment& deployment, const ProcessSpec& process,
-                     std::span<const int> allowed) {
-  const auto nodes = static_cast<int>(node_count());
+                     const HostPlaces& host) {
+  const auto has = [](const std::vector<int>& places, int place) {
+    return std::find(places.begin(), places.end(), place) != places.end();
+  };
   for (std::size_t i = 0; i < process.threads.size(); ++i) {
     const auto [cpu, node] = process.threads[i];
     const auto thread = process.thread_name(i);
-    if (cpu != cpu_auto && std::find(allowed.begin(), allowed.end(), cpu) == allowed.end()) {
+    if (cpu != cpu_auto && !has(host.cpus, cpu)) {
       throw ConfigError(fmt::format("{}: thread {}: cpu = {}: {}", deployment.file, thread, cpu,
-                                    core_refusal(cpu, allowed)));
+                                    core_refusal(cpu, host.cpus)));
     }
-    if (node != node_auto && node >= nodes) {
+    if (node != node_auto && !has(host.nodes, node)) {
       throw ConfigError(
-          fmt::format("{}: thread {}: node = {}: this host has {} NUMA node(s), counted from 0; "
-                      "leave it out for the core's own",
-                      deployment.file, thread, node, nodes));
+          fmt::format("{}: thread {}: node = {}: no NUMA node of this host, or none that this "
+                      "process may take memory from; name one of {}, or leave it out for the "
+                      "core's own",
+                      deployment.file, thread, node, cpu_list(host.nodes)));
     }
   }
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ipc/config_table.hpp"
+#include "ipc/placement.hpp"
 
 namespace ringside::ipc {
 
@@ -70,10 +71,15 @@ struct Deployment {
 Deployment load_deployment(const std::string& path);
 Deployment deployment_of(const toml::table& root, const std::string& path);
 
-// Throws ConfigError for a core or node of `process` that this process cannot have, before anything
-// is created. `allowed`: ipc::allowed_cpus().
+// What this process may use of its host.
+struct HostPlaces {
+  std::vector<int> cpus = allowed_cpus();
+  std::vector<int> nodes = allowed_nodes();
+};
+// Throws ConfigError for a core or node of `process` that is none of `host`, before anything is
+// created.
 void check_placement(const Deployment& deployment, const ProcessSpec& process,
-                     std::span<const int> allowed);
+                     const HostPlaces& host = {});
 
 // The sections read here, for CONFIG.md.
 std::span<const SectionDoc> deployment_sections();

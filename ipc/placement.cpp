@@ -144,8 +144,15 @@ bool numa_is_available() { return ::numa_available() >= 0; }
 
 int node_of_cpu(int cpu) { return numa_is_available() ? ::numa_node_of_cpu(cpu) : -1; }
 
-std::size_t node_count() {
-  return numa_is_available() ? static_cast<std::size_t>(::numa_num_configured_nodes()) : 1;
+std::vector<int> allowed_nodes() {
+  if (!numa_is_available()) return {0};
+  std::vector<int> nodes;
+  bitmask* const allowed = ::numa_get_mems_allowed();
+  for (int node = 0; node <= ::numa_max_node(); ++node) {
+    if (::numa_bitmask_isbitset(allowed, static_cast<unsigned>(node)) != 0) nodes.push_back(node);
+  }
+  ::numa_bitmask_free(allowed);
+  return nodes;
 }
 
 std::optional<Degradation> bind_to_node(std::span<std::byte> memory, int node,

@@ -91,7 +91,9 @@ void name_current_thread(std::string_view name);
 bool numa_is_available();
 // -1 where the host does not say.
 int node_of_cpu(int cpu);
-std::size_t node_count();
+// Nodes this process may take memory from (cpuset), ascending: their numbers may have holes. {0}
+// where the kernel refuses NUMA policies.
+std::vector<int> allowed_nodes();
 
 // Pages of `memory` (whole pages) shall come from `node`; before they are touched. Nothing: done.
 std::optional<Degradation> bind_to_node(std::span<std::byte> memory, int node,

@@ -125,7 +125,7 @@ bool signalled(const sigset_t& set) {
 int run(const Arguments& arguments) {
   const ipc::Deployment deployment = ipc::load_deployment(arguments.config);
   const ipc::ProcessSpec& process = deployment.worker(arguments.name);
-  ipc::check_placement(deployment, process, ipc::allowed_cpus());
+  ipc::check_placement(deployment, process);
   if (arguments.check) {
     std::printf("%s: worker %s: %zu thread(s): good\n", arguments.config.c_str(),
                 process.name.c_str(), process.threads.size());

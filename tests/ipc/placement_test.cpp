@@ -11,9 +11,11 @@
 #include <algorithm>
 #include <array>
 #include <span>
+#include <string>
 #include <thread>
 #include <vector>
 
+#include "ipc/deployment.hpp"
 #include "ipc/kernel_text.hpp"
 
 namespace ringside::ipc {
@@ -33,6 +35,26 @@ TEST(AutoCpu, GivesEachThreadItsOwnCoreWhileTheyLast) {
   EXPECT_EQ(auto_cpu(0, allowed), 2);
   EXPECT_EQ(auto_cpu(2, allowed), 7);
   EXPECT_EQ(auto_cpu(3, allowed), 2);
+}
+
+// The numbers of a host's nodes may have holes, and a cpuset may leave some out.
+TEST(Placement, ANodeIsOneThatTheHostHasNotOneBelowTheirNumber) {
+  const HostPlaces host{{0, 1}, {0, 2}};
+  Deployment deployment;
+  deployment.file = "md.toml";
+  ProcessSpec process;
+  process.name = "w0";
+  process.threads = {{1, 2}, {cpu_auto, node_auto}};
+  EXPECT_NO_THROW(check_placement(deployment, process, host));
+  process.threads[1].node = 1;
+  try {
+    check_placement(deployment, process, host);
+    FAIL() << "a node that is not there was accepted";
+  } catch (const ConfigError& refusal) {
+    const std::string text = refusal.what();
+    EXPECT_NE(text.find("md.toml: thread w0.1: node = 1: no NUMA node"), text.npos) << text;
+    EXPECT_NE(text.find("name one of 0,2,"), text.npos) << text;
+  }
 }
 
 TEST(Pinning, MovesTheThreadAndNoOther) {
@@ -83,6 +105,16 @@ class Pages : public ::testing::Test {
   void TearDown() override { ::munmap(memory_.data(), memory_.size()); }
   std::span<std::byte> memory_;
 };
+
+TEST_F(Pages, CanBeAskedOfEachNodeThatThisProcessMayUse) {
+  const auto nodes = allowed_nodes();
+  ASSERT_FALSE(nodes.empty());
+  EXPECT_TRUE(std::is_sorted(nodes.begin(), nodes.end()));
+  for (const int node : nodes) {
+    const auto refused = bind_to_node(memory_, node, "pages");
+    EXPECT_EQ(refused.has_value(), !numa_is_available()) << (refused ? refused->line : "");
+  }
+}
 
 TEST_F(Pages, BoundBeforeTheirFirstTouchLieOnTheirNode) {
   const int node = node_of_cpu(allowed_cpus().at(0));
