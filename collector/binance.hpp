@@ -142,6 +142,7 @@ class BinanceAdapter final : public Adapter {
     ConnectionIndex connection = no_connection;
     bool planned = false;  // its path or its batches name them: they come by themselves
     bool has = false;      // as far as is known
+    bool ending = false;   // asked to end, and not answered: what begins anew waits for that
   };
   struct Instrument {
     Instrument(BinanceInstrument of, DepthJoin continuity)
@@ -237,6 +238,7 @@ class BinanceAdapter final : public Adapter {
   void reopened(ConnectionIndex connection) noexcept;
   void send_changes(ConnectionIndex connection, Now now) noexcept;
   [[nodiscard]] bool gather(ConnectionIndex connection, bool subscribe, Now now) noexcept;
+  void stop_waiting(ConnectionIndex connection) noexcept;
   [[nodiscard]] bool take_change_answer(std::uint64_t id, bool refused, Now now) noexcept;
   void ask_for_terms(Now now) noexcept;
   void take_terms_answer(int status, bool refused, Now now) noexcept;
@@ -283,6 +285,7 @@ class BinanceAdapter final : public Adapter {
   std::int64_t next_look_ns_ = 0;
   std::int64_t next_terms_look_ns_ = 0;
   std::int64_t next_listings_ns_ = 0;  // 0: not begun
+  bool ever_open_ = false;             // a connection was
   std::uint64_t list_ = 0;             // whole lists that have come
   Counters counters_;
   Listings listings_;

@@ -157,14 +157,14 @@ void BinanceAdapter::on_resync(InstrumentId id, std::uint32_t epoch, Cause cause
                                   [&](const auto& each) { return each.given.id == id; });
   if (found == instruments_.end()) return counters_.add(Count::ResyncsIgnored);
   const auto index = static_cast<SymbolIndex>(found - instruments_.begin());
-  // Perhaps a worker that has just started, and does not know.
-  if (found->away()) {
-    return state(*found, State::Failed, found->removed ? Cause::Removed : Cause::Delisted, now);
+  if (!found->open) {  // perhaps a worker that has just started, and does not know why
+    counters_.add(Count::ResyncsIgnored);
+    return records_.repeat_status(found->given.record, {now.ticks, {}, false});
   }
   // Dropped records may have taken the newest epoch's terms with them: then the worker cannot
   // know that epoch.
   const bool old = epoch < found->epoch && cause != Cause::RecordsDropped;
-  if (old || !found->open || !config_.books) return counters_.add(Count::ResyncsIgnored);
+  if (old || !config_.books) return counters_.add(Count::ResyncsIgnored);
   if (!found->live) {  // under way: say so again
     counters_.add(Count::ResyncsIgnored);
     return state(*found, State::Syncing, cause, now);

@@ -65,14 +65,18 @@ void BinanceAdapter::reopened(ConnectionIndex index) noexcept {
   connection.changes_due = true;
   connection.change_id = 0;
   for (auto& instrument : instruments_) {
-    if (auto* const place = place_of(instrument, index)) place->has = place->planned;
+    auto* const place = place_of(instrument, index);
+    if (place == nullptr) continue;
+    place->has = place->planned;
+    place->ending = false;
   }
 }
 
 void BinanceAdapter::begin_if_ready(SymbolIndex index, Now now) noexcept {
   const auto& instrument = instruments_[index];
   const bool ready = !instrument.away() && !instrument.open && instrument.home.has &&
-                     connections_[instrument.home.connection].open && symbols_.units(index).known;
+                     !instrument.home.ending && connections_[instrument.home.connection].open &&
+                     symbols_.units(index).known;
   if (ready) begin(index, Cause::Starting, now);
 }
 
@@ -174,16 +178,32 @@ void BinanceAdapter::send_changes(ConnectionIndex index, Now now) noexcept {
   for (const auto& asked : connection.asked) {
     if (asked.due_ns <= now.steady_ns) return;
   }
-  if (std::exchange(connection.change_id, 0) != 0) connection.messages.end(1, now.steady_ns);
+  if (std::exchange(connection.change_id, 0) != 0) {
+    connection.messages.end(1, now.steady_ns);
+    stop_waiting(index);
+  }
   if (!may_send(connection, now)) return;
   connection.change_subscribes = !gather(index, false, now);
   if (connection.change_subscribes && !gather(index, true, now)) return;
   connection.changes_due = true;
   connection.change_id = ++last_change_id_;
   connection.change_until_ns = now.steady_ns + binance_answer_within_ns;
+  for (const auto each : connection.changing) {
+    place_of(instruments_[each], index)->ending = !connection.change_subscribes;
+  }
   text_.append(R"(],"id":)").append(std::to_string(connection.change_id)).append("}");
   connection.messages.begin(1);
   if (!host_.send(index, text_)) counters_.add(Count::SendQueueFull);
+}
+
+// Whether the venue has done it nobody says: it is asked for what is wanted now.
+void BinanceAdapter::stop_waiting(ConnectionIndex index) noexcept {
+  for (const auto each : connections_[index].changing) {
+    auto& instrument = instruments_[each];
+    auto& place = *place_of(instrument, index);
+    place.has = instrument.away();
+    place.ending = false;
+  }
 }
 
 // False: no such message has been sent. Where the venue refuses one, the next are for half as many,
@@ -199,6 +219,10 @@ bool BinanceAdapter::take_change_answer(std::uint64_t id, bool refused, Now now)
   const bool alone = found->changing.size() == 1;
   if (refused && !alone) {
     found->changes_most = found->changing.size() / 2;
+    for (const auto each : found->changing) {
+      place_of(instruments_[each], index)->ending = false;
+      begin_if_ready(each, now);
+    }
     return true;
   }
   if (!refused) found->changes_most = std::min(found->changes_most * 2, binance_streams_a_message);
@@ -210,7 +234,9 @@ bool BinanceAdapter::take_change_answer(std::uint64_t id, bool refused, Now now)
       continue;
     }
     // That there was nothing to end is as good as having ended it.
-    place_of(instrument, index)->has = found->change_subscribes;
+    auto& place = *place_of(instrument, index);
+    place.has = found->change_subscribes;
+    place.ending = false;
     if (found->streams.begins) instrument.streams = found->change_subscribes;
     begin_if_ready(each, now);
   }

@@ -37,18 +37,20 @@ void BinanceAdapter::on_open(ConnectionIndex index, Now now) noexcept {
     if (instrument.away()) continue;
     if (instrument.home.has && symbols_.units(i).known) {
       begin(i, Cause::Starting, now);
-    } else {
+    } else if (!instrument.unknown) {  // else it has failed, connected or not
       state(instrument, State::Syncing, Cause::Starting, now);
     }
   }
   // A snapshot can only join a stream that runs: of those, more are asked for by and by.
   for (std::size_t chunk = 0; chunk + 1 < info_chunks_.size(); ++chunk) {
     const auto task = static_cast<RestSchedule::Task>(chunk);
-    const bool known = symbols_.units(info_chunks_[chunk].front()).known;
+    const bool known = std::all_of(info_chunks_[chunk].begin(), info_chunks_[chunk].end(),
+                                   [this](auto each) { return symbols_.units(each).known; });
     if (!known && !rest_.waiting(task) && !rest_.in_flight(task)) {
       rest_.want(task, now.steady_ns, RestSchedule::Turn::First);
     }
   }
+  if (!std::exchange(ever_open_, true)) next_listings_ns_ = now.steady_ns;
   send_batches(index, now);
   request_due(now);
 }
@@ -64,6 +66,7 @@ void BinanceAdapter::on_close(ConnectionIndex index, Now now) noexcept {
     instrument.streams = false;
     instrument.open = false;
     instrument.live = false;
+    if (instrument.unknown) continue;
     state(instrument, State::Disconnected, Cause::SocketClosed, now);
   }
 }

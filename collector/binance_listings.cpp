@@ -7,7 +7,8 @@
 
 namespace ringside::collector {
 
-// All of it, each period. Behind the snapshots that wait already: they are wanted sooner.
+// All of it, when the first connection opens and each period. Behind the snapshots that wait
+// already: they are wanted sooner.
 void BinanceAdapter::ask_for_listings(Now now) noexcept {
   if (config_.metadata_period_ns == 0) return;
   const bool begun = next_listings_ns_ != 0;
@@ -15,6 +16,11 @@ void BinanceAdapter::ask_for_listings(Now now) noexcept {
   next_listings_ns_ = now.steady_ns + config_.metadata_period_ns;
   const auto task = listings_task();
   if (!begun || rest_.waiting(task) || rest_.in_flight(task)) return;
+  // The exponents' own question may be for all there is: then that is the first look.
+  const auto first = RestSchedule::Task{0};
+  const bool comes = info_chunks_.size() > 1 && asks_all(first) &&
+                     (rest_.waiting(first) || rest_.in_flight(first));
+  if (list_ == 0 && comes) return;
   rest_.settle(task);
   rest_.want(task, now.steady_ns);
 }
@@ -37,6 +43,9 @@ bool BinanceAdapter::read_listings(std::string_view padded, bool whole, Now now)
   });
   if (!read || !whole) return read;
   listings_.finish();
+  if (config_.metadata_period_ns != 0) {
+    next_listings_ns_ = now.steady_ns + config_.metadata_period_ns;
+  }
   for (SymbolIndex i = 0; i < instruments_.size(); ++i) {
     if (instruments_[i].said && instruments_[i].said_in != list_) {
       take_status(i, ListingStatus::Delisted, now);

@@ -207,6 +207,12 @@ void RecordWriter::write_status(InstrumentIndex index, std::uint32_t epoch, Stat
   commit(index);
 }
 
+void RecordWriter::repeat_status(InstrumentIndex index, const Origin& origin) noexcept {
+  const Record status = instruments_[index].status;
+  if (status.kind != Kind::Status) return;
+  write_status(index, status.epoch, static_cast<State>(status.quantity), status.cause(), origin);
+}
+
 bool RecordWriter::write_news(InstrumentIndex instrument, const News& news,
                               const Origin& origin) noexcept {
   const auto& known = instruments_[instrument];

@@ -84,6 +84,8 @@ class RecordWriter {
                  const Origin& origin) noexcept;
   void write_status(InstrumentIndex instrument, std::uint32_t epoch, State state, Cause cause,
                     const Origin& origin) noexcept;
+  // Its newest status once more, for a worker that has just started; nothing, if there is none.
+  void repeat_status(InstrumentIndex instrument, const Origin& origin) noexcept;
 
   // News of the venue's metadata. They are no part of what must be continuous, and wait for market
   // data: false, and nothing happens, while more than half of the ring is taken.

@@ -118,6 +118,50 @@ TEST_F(BinanceChanges, ARemovedInstrumentIsEndedAndComesBackWithALaterEpoch) {
   EXPECT_GT(run.book("SOLUSDT").epoch, epoch);
 }
 
+// Whether its streams still run is not known until then: a book on none would be live for ever.
+TEST_F(BinanceChanges, AddedAgainItWaitsUntilTheEndThatWasAskedForIsAnswered) {
+  sol_live();
+  run.remove("SOLUSDT");
+  pass(2);
+  const auto end = asked("UNSUBSCRIBE", "solusdt@depth");
+  ASSERT_NE(end, 0U);
+  ASSERT_TRUE(run.add("SOLUSDT"));
+  pass(2);
+  EXPECT_EQ(run.host.take("depth?symbol=SOLUSDT").id, 0U);
+  EXPECT_EQ(run.book("SOLUSDT").state, State::Syncing);
+  acknowledge(end);
+  pass(2);
+  const auto begin = asked("SUBSCRIBE", "solusdt@depth");
+  ASSERT_GT(begin, end);
+  acknowledge(begin);
+  pass(2);
+  EXPECT_NE(run.host.take("depth?symbol=SOLUSDT").id, 0U);
+}
+
+TEST_F(BinanceChanges, AnEndThatIsNeverAnsweredIsNoReasonToBelieveInItsStreams) {
+  sol_live();
+  run.remove("SOLUSDT");
+  pass(2);
+  ASSERT_NE(asked("UNSUBSCRIBE", "solusdt@depth"), 0U);
+  ASSERT_TRUE(run.add("SOLUSDT"));
+  pass(8);
+  EXPECT_EQ(run.host.take("depth?symbol=SOLUSDT").id, 0U);
+  pass(3);
+  EXPECT_GT(asked("SUBSCRIBE", "solusdt@depth"), asked("UNSUBSCRIBE", "solusdt@depth"));
+}
+
+// And one whose beginning was not answered is ended all the same.
+TEST_F(BinanceChanges, ABeginningThatIsNeverAnsweredIsEnded) {
+  ASSERT_TRUE(run.add("SOLUSDT"));
+  pass(2);
+  ASSERT_NE(asked("SUBSCRIBE", "solusdt@depth"), 0U);
+  run.remove("SOLUSDT");
+  pass(8);
+  EXPECT_EQ(asked("UNSUBSCRIBE", "solusdt@depth"), 0U);
+  pass(3);
+  EXPECT_NE(asked("UNSUBSCRIBE", "solusdt@depth"), 0U);
+}
+
 // After a reconnect the URL brings its streams again: they are ended again.
 TEST_F(BinanceChanges, WhoStandsInTheUrlIsEndedAgainAfterAReconnect) {
   sol_live();

@@ -72,6 +72,23 @@ struct BinanceListings : ::testing::Test {
   Bench run;
 };
 
+TEST(BinanceListingsAtTheStart, AreLookedAtWhenTheFirstConnectionOpensAndThenEachPeriod) {
+  Bench run(config());
+  run.tick(second_ns);
+  EXPECT_EQ(run.host.take(whole_list).id, 0U);
+  run.open();
+  run.tick();
+  run.answer(whole_list, info({ada}));
+  run.adapter().on_close(0, run.now());
+  run.open();
+  run.tick(second_ns);
+  EXPECT_EQ(run.host.take(whole_list).id, 0U) << "once";
+  run.tick(5 * second_ns);
+  run.answer(whole_list, info({ada, symbol("NEWUSDT")}));
+  run.tick();
+  EXPECT_EQ(run.news, Names{"listed binance NEWUSDT"});
+}
+
 TEST_F(BinanceListings, AreAskedForOncePerPeriodWhateverBecomesOfIt) {
   pass(6);
   run.answer(whole_list, "", 500);
@@ -159,6 +176,25 @@ TEST_F(BinanceListings, FinerIncrementsBringANewExponentANewEpochAndANewSnapshot
   EXPECT_EQ(news().front(), "increments binance ADAUSDT");
   EXPECT_EQ(book().state, State::Live);
   EXPECT_EQ(book().epoch, finer);
+}
+
+// Connected or not, and whichever worker asks.
+TEST_F(BinanceListings, ASymbolThatTheVenueDoesNotKnowHasFailedOverAReconnect) {
+  ASSERT_TRUE(run.add("NEWUSDT"));
+  pass(1);
+  run.answer("exchangeInfo?symbol=NEWUSDT", R"({"code":-1121,"msg":"Invalid symbol."})", 400);
+  ASSERT_EQ(run.book("NEWUSDT").cause, Cause::UnknownSymbol);
+  const auto said = run.book("NEWUSDT").states.size();
+  run.adapter().on_close(0, run.now());
+  run.open();
+  pass(1);
+  EXPECT_EQ(run.book("NEWUSDT").states.size(), said);
+  run.adapter().on_resync(InstrumentId::of(0, 1), epoch_of(0xffff, 0xffff), Cause::Starting,
+                          run.now());
+  pass(1);
+  EXPECT_EQ(run.book("NEWUSDT").states.size(), said + 1);
+  EXPECT_EQ(run.book("NEWUSDT").state, State::Failed);
+  EXPECT_EQ(run.book("NEWUSDT").cause, Cause::UnknownSymbol);
 }
 
 TEST_F(BinanceListings, ASymbolThatTheVenueDidNotKnowBeginsWhenItIsListed) {
