@@ -23,11 +23,14 @@ class CatalogueWatch {
   CatalogueWatch& operator=(const CatalogueWatch&) = delete;
   CatalogueWatch(CatalogueWatch&&) = delete;
 
-  // Attaches, or attaches anew, if there is need.
-  void look() noexcept;
+  // Attaches, or attaches anew, if there is need. True: it is another one than before.
+  bool look() noexcept;
   // The next instrument of this worker thread not given out before; again from the first after the
   // collector was replaced.
   [[nodiscard]] std::optional<InstrumentId> next() noexcept;
+  // True, once for each catalogue: all that its collector began with has been given out. Call when
+  // there is no next().
+  [[nodiscard]] bool read_whole() noexcept;
 
  private:
   std::string instance_;
@@ -36,6 +39,7 @@ class CatalogueWatch {
   ipc::Segment segment_;
   std::optional<ipc::CatalogueReader> reader_;
   std::uint32_t next_ = 0;
+  bool whole_ = false;  // so it was said
 };
 
 }  // namespace ringside::orderbook

@@ -102,6 +102,11 @@ class Worker {
   void source_drops(SourceIndex source, std::uint64_t drops, Ticks now) noexcept;
   // An instrument that will come from this ring (its catalogue says so): listed from now on.
   void expect(InstrumentId instrument, SourceIndex source, Ticks now) noexcept;
+  // That collector's catalogue is read anew: whom it has is said by listed(), and whoever it does
+  // not have by the time of catalogue_read() is collected no more.
+  void catalogue_replaced(std::uint32_t collector) noexcept;
+  void listed(InstrumentIndex index) noexcept { instruments_[index].listed = true; }
+  void catalogue_read(std::uint32_t collector, Ticks now) noexcept;
   // For a ring that was joined in the middle: asks for all its instruments that have no whole book
   // and are not asked for yet, whatever their epoch.
   void resync_missing(SourceIndex source, Ticks now) noexcept;
@@ -159,6 +164,7 @@ class Worker {
     Ticks crossed_since;
     Cadence cadence;
     bool stale = false;
+    bool listed = true;  // its collector's catalogue has it, as far as is known
     OracleHealth oracle;
     ipc::BookView view;  // as published
     InstrumentCounts counts;

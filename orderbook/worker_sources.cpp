@@ -56,6 +56,24 @@ void Worker::expect(InstrumentId instrument, SourceIndex source, Ticks now) noex
   if (instrument_of(source, instrument, now) == nullptr) ++counters_.instruments_over_limit;
 }
 
+void Worker::catalogue_replaced(std::uint32_t collector) noexcept {
+  for (Instrument& instrument : instruments_) {
+    if (instrument.id.collector() == collector) instrument.listed = false;
+  }
+}
+
+// What was removed while its collector was down, or from the file, no collector will speak of.
+void Worker::catalogue_read(std::uint32_t collector, Ticks now) noexcept {
+  for (Instrument& instrument : instruments_) {
+    if (instrument.id.collector() != collector || instrument.listed) continue;
+    instrument.collector = {State::Failed, Cause::Removed};
+    instrument.tracked.abandon();
+    instrument.crossed_messages = 0;
+    resyncs_.cancel(index_of(instrument));
+    refresh_state(instrument, now);
+  }
+}
+
 void Worker::resync_missing(SourceIndex source, Ticks now) noexcept {
   for (const Instrument& instrument : instruments_) {
     const InstrumentIndex index = index_of(instrument);

@@ -302,17 +302,22 @@ void WorkerThread::look_at_catalogues(Ticks now) noexcept {
   catalogues_have_more_ = false;
   for (std::size_t i = 0; i < catalogues_.size(); ++i) {
     const SourceIndex source = first_sources_[i];
-    catalogues_[i].look();
+    const auto collector = static_cast<std::uint32_t>(i);
+    if (catalogues_[i].look()) worker_.catalogue_replaced(collector);
     bool grown = false;
     while (left != 0) {
       const auto instrument = catalogues_[i].next();
       if (!instrument) break;
       grown = true;
       // Which of its threads carries it shows with the first record; listed it is already now.
-      if (worker_.find(*instrument)) continue;
+      if (const auto known = worker_.find(*instrument)) {
+        worker_.listed(*known);
+        continue;
+      }
       worker_.expect(*instrument, source, now);
       --left;
     }
+    if (left != 0 && catalogues_[i].read_whole()) worker_.catalogue_read(collector, now);
     catalogues_have_more_ = catalogues_have_more_ || left == 0;
     if (grown && joined_at_head_[source]) worker_.resync_missing(source, now);
   }

@@ -58,6 +58,24 @@ TEST_F(WorkerSources, WhoWasRemovedIsNotWaitedForByWhateverRingComesNext) {
   EXPECT_EQ(script_.state(eth), "live none");
 }
 
+TEST_F(WorkerSources, WhomItsCollectorsNewCatalogueDoesNotHaveIsCollectedNoMore) {
+  all_live();
+  const auto list = [&](InstrumentId id) { script_.worker.listed(*script_.worker.find(id)); };
+  script_.worker.source_attached(0, 0, script_.now);
+  script_.worker.catalogue_replaced(0);
+  list(btc);
+  EXPECT_EQ(script_.state(eth), "syncing resubscribing") << "it may be further down";
+  script_.worker.catalogue_read(0, script_.now);
+  EXPECT_EQ(states(), "syncing resubscribing, failed removed, live none");
+  EXPECT_TRUE(script_.requests().empty());
+  // Added at run time.
+  list(eth);
+  script_.take(status_of(eth, State::Syncing, Cause::Starting));
+  snapshot(eth);
+  script_.worker.catalogue_read(0, script_.now);
+  EXPECT_EQ(script_.state(eth), "live none");
+}
+
 // --- Loss ---
 
 TEST_F(WorkerSources, DroppedRecordsTakeDownTheWholeRingUntilTheLossIsNamed) {

@@ -81,6 +81,8 @@ class CollectorEnd {
     catalogue_writer_->append({id, 0, kraken, "kraken", symbol, "w0.0"});
   }
   void beat() { ring_.beat(ipc::now_ticks()); }
+  // All that it begins with is listed.
+  void beat_catalogue() { catalogue_.beat(ipc::now_ticks()); }
   // False: the ring is full.
   [[nodiscard]] bool write(const ScriptRecord& made) {
     ipc::Slot* slot = writer_.claim(made.record.slots);
@@ -288,6 +290,30 @@ TEST_P(WorkerThreadTest, ACollectorThatEndsIsDisconnectedAndItsSuccessorIsTakenU
   successor.snapshot(btc, 1);
   EXPECT_TRUE(becomes(successor, table, btc, State::Live, Cause::None));
   EXPECT_EQ(table.view(btc).epoch, 1U);
+}
+
+TEST_P(WorkerThreadTest, WhomASuccessorDoesNotListIsToldToBeRemoved) {
+  RunningWorker worker(GetParam());
+  TableEnd table;
+  {
+    CollectorEnd collector;
+    collector.list(btc, "BTC/USD");
+    collector.list(eth, "ETH/USD");
+    collector.beat_catalogue();
+    collector.snapshot(btc, 7);
+    collector.snapshot(eth, 7);
+    ASSERT_TRUE(becomes(collector, table, eth, State::Live, Cause::None));
+    ASSERT_TRUE(becomes(collector, table, btc, State::Live, Cause::None));
+  }
+  ASSERT_TRUE(turns_out([&] { return table.shows(btc, State::Disconnected, Cause::WriterGone); }));
+  CollectorEnd successor;
+  successor.list(btc, "BTC/USD");
+  successor.snapshot(btc, 1);
+  ASSERT_TRUE(becomes(successor, table, btc, State::Live, Cause::None));
+  EXPECT_FALSE(table.shows(eth, State::Failed, Cause::Removed)) << "it may be about to list it";
+  successor.beat_catalogue();
+  EXPECT_TRUE(becomes(successor, table, eth, State::Failed, Cause::Removed));
+  EXPECT_TRUE(becomes(successor, table, btc, State::Live, Cause::None));
 }
 
 TEST_P(WorkerThreadTest, ASuccessorAsksForWhatTheCatalogueLists) {
