@@ -1,27 +1,71 @@
 #include "tests/simulation/collector_side.hpp"
 
 #include "collector/collector_thread.hpp"
+#include "ipc/check.hpp"
 
 namespace ringside::simulation {
 
 CollectorSide::CollectorSide(const Options& options)
-    : local_ns_(options.local_ns),
+    : plan_(options.plan),
+      local_ns_(options.local_ns),
       exchange_(options.exchange),
       loop_(options.local_ns, options.exchange),
       ring_(std::make_shared<ipc::Segment>(ipc::spsc_in_memory(options.plan.ring_slots))),
       writer_(*ring_),
-      records_(options.plan.symbols.size()) {
+      records_(options.plan.symbols.size()),
+      members_(options.plan.symbols.size()) {
   records_.add_ring(writer_);
-  collector::VenueSessionOptions session{options.venue, {}, options.generation, options.plan.seed};
-  for (std::uint32_t i = 0; i < options.plan.symbols.size(); ++i) {
-    const auto id = InstrumentId::of(0, i);
-    session.instruments.push_back({options.plan.symbols[i], id, records_.add_instrument(id, 0)});
+  collector::VenueSessionOptions session{
+      options.venue, {}, options.generation, options.plan.seed, options.plan.symbols.size()};
+  for (ListingIndex i = 0; i < members_.size(); ++i) {
+    members_[i].wanted = options.wanted[i];
+    if (options.wanted[i]) session.instruments.push_back(enlist(i));
   }
   session_ = std::make_unique<collector::BasicVenueSession<VirtualSockets>>(
       loop_, std::move(session), records_,
       collector::SessionHooks{this, batch_end, nullptr, &options.notices});
   ring_->beat(loop_.now());
   session_->start();
+}
+
+// Its number is the listing's, for ever.
+collector::VenueInstrument CollectorSide::enlist(ListingIndex listing) {
+  auto& member = members_[listing];
+  const auto id = InstrumentId::of(0, listing);
+  if (member.place == nowhere) {
+    member.place = places_++;
+    member.record = records_.add_instrument(id, 0);
+  }
+  return {plan_.symbols[listing], id, member.record};
+}
+
+void CollectorSide::change(ListingIndex listing, bool add) {
+  collector::ThreadChange change;
+  change.add = add;
+  change.instrument.id = InstrumentId::of(0, listing);
+  RINGSIDE_CHECK(changes_.post(change));  // there are fewer than it has places
+}
+
+// As a collector thread does.
+void CollectorSide::apply_changes() {
+  for (unsigned i = 0; i < collector::thread_changes_a_tick; ++i) {
+    const auto* const change = changes_.front();
+    if (change == nullptr) return;
+    const auto listing = change->instrument.id.ordinal();
+    if (change->add) {
+      RINGSIDE_CHECK(session_->add(enlist(listing)));
+    } else {
+      session_->remove(change->instrument.id);
+    }
+    members_[listing].wanted = change->add;
+    ++changed_;
+    changes_.pop();
+  }
+}
+
+bool CollectorSide::joined(ListingIndex listing) const {
+  const auto* const binance = dynamic_cast<const collector::BinanceAdapter*>(&session_->adapter());
+  return binance != nullptr && lists(listing) && binance->live(members_[listing].place);
 }
 
 void CollectorSide::batch_end(void* context) noexcept {
@@ -49,6 +93,7 @@ void CollectorSide::tick() {
     session_->adapter().on_resync(request->instrument, request->epoch, request->cause,
                                   {loop_.now(), local_ns_});
   }
+  apply_changes();
   session_->on_tick();
   publish();
 }

@@ -89,6 +89,7 @@ ExchangeSide::Kind ExchangeSide::kind_of(std::string_view text) const {
   };
   if (kraken_) {
     kind.snapshot = has(R"({"channel":"book","type":"snapshot")") || has(R"({"as":[)");
+    kind.metadata = text.starts_with(R"({"channel":"instrument")");
     kind.book = kind.snapshot || text.starts_with(R"({"channel":"book")") || has(R"("book-10",")");
   } else {
     kind.book = has(R"("e":"depthUpdate")");
@@ -205,7 +206,9 @@ bool ExchangeSide::strikes(const Rule& rule, const Kind& kind, exchange::Frame f
     case FaultKind::Drop:
     case FaultKind::Duplicate:
     case FaultKind::Reorder:
-      // Aimed: book messages of that instrument; else whatever comes.
+      // Aimed: book messages of that instrument; else whatever comes. Where listings change nothing
+      // but the metadata says so, once.
+      if (kind.metadata && plan_.listings_change()) return false;
       return rule.left > 0 && aimed && (fault.listing == no_listing || kind.book);
     case FaultKind::Corrupt:
       return rule.left > 0 && aimed && kind.book && kind.listing != no_listing;

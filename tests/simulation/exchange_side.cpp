@@ -33,6 +33,9 @@ ExchangeSide::ExchangeSide(const Options& options)
   Random random(plan_.seed);
   const auto shape = exchange::make_venue(plan_.venue, services)->shape();
   exchange::list_instruments(market_, spec, shape, random);
+  for (ListingIndex i = 0; i < market_.size(); ++i) {
+    if (plan_.unlisted[i]) market_.set_trading(i, exchange::Trading::Unlisted);
+  }
   truth_ = std::make_unique<BookTruth>(market_);
   services.truth = truth_.get();
   venue_ = exchange::make_venue(plan_.venue, services);
@@ -271,6 +274,61 @@ void ExchangeSide::run_request(Request& request) {
   if (const auto index = listing_of(request.target); index != no_listing) truth_->note_id(index);
   venue_->on_get(request.id, request.target, utc());
   due_ns_ = std::min(due_ns_, venue_->on_tick(utc()).value - utc_base_ns);
+}
+
+// --- What it has --------------------------------------------------------------------------------
+
+void ExchangeSide::set_trading(ListingIndex index, exchange::Trading trading) {
+  market_.set_trading(index, trading);
+  venue_->on_listing(index);
+}
+
+void ExchangeSide::change(const Change& change) {
+  auto& listing = market_[change.listing];
+  constexpr exchange::Decimals one{1, 1};
+  switch (change.what) {
+    case Change::What::Add:
+    case Change::What::Remove:
+      return;
+    case Change::What::List:
+      return set_trading(change.listing, exchange::Trading::Online);
+    case Change::What::Delist:
+      return set_trading(change.listing, exchange::Trading::Delisted);
+    case Change::What::Halt:
+      return set_trading(change.listing, exchange::Trading::Halted);
+    case Change::What::Increments:
+      listing.steps = {listing.steps.price + 1, listing.steps.quantity + 4};
+      return venue_->on_listing(change.listing);
+    case Change::What::Refine:
+      listing.refine(one);
+      generator_->on_refined(change.listing, one);
+      return venue_->on_refined(change.listing, one);
+  }
+}
+
+void ExchangeSide::list_all() {
+  for (ListingIndex i = 0; i < market_.size(); ++i) {
+    if (market_[i].trading != exchange::Trading::Online) set_trading(i, exchange::Trading::Online);
+  }
+}
+
+bool ExchangeSide::sends_book(ListingIndex listing) const {
+  constexpr exchange::ChannelIndex books = 0;  // of both protocols
+  return std::any_of(links_.begin(), links_.end(), [&](const auto& link) {
+    return link->session != 0 && venue_->subscriptions().hears(link->session, books, listing);
+  });
+}
+
+bool ExchangeSide::sends_any(ListingIndex listing) const {
+  return std::any_of(links_.begin(), links_.end(), [&](const auto& link) {
+    return link->session != 0 && venue_->subscriptions().hears(link->session, listing);
+  });
+}
+
+bool ExchangeSide::wire_is_empty() const {
+  return std::all_of(links_.begin(), links_.end(), [](const auto& link) {
+    return link->arrivals.empty() && link->errands.empty();
+  });
 }
 
 // --- Wire ---------------------------------------------------------------------------------------

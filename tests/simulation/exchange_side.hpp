@@ -45,11 +45,19 @@ class ExchangeSide final : public Wire, public exchange::Outlet {
   void begin_fault(const Fault& fault);
   // What has not struck will not, what lasts is over, what was cut off stays so.
   void end_faults();
+  // What it has is another from here on. Also: all of it is listed and traded again.
+  void change(const Change& change);
+  void list_all();
   // So many events a second from here on.
   void move_market(std::uint32_t rate) {
     market_moves_ = true;
     generator_->change_rate(rate);
   }
+  // It sends that instrument's book to somebody; or anything of it.
+  [[nodiscard]] bool sends_book(ListingIndex listing) const;
+  [[nodiscard]] bool sends_any(ListingIndex listing) const;
+  // Nothing is on its way, in either direction.
+  [[nodiscard]] bool wire_is_empty() const;
   // Has anything been handed over since the last call?
   [[nodiscard]] bool handed_over() { return std::exchange(handed_over_, false); }
   void stop_market() { market_moves_ = false; }
@@ -145,6 +153,7 @@ class ExchangeSide final : public Wire, public exchange::Outlet {
     bool book = false;  // a delta or a snapshot of a book
     bool snapshot = false;
     bool ticker = false;
+    bool metadata = false;
   };
 
   // Faults (exchange_faults.cpp).
@@ -174,6 +183,7 @@ class ExchangeSide final : public Wire, public exchange::Outlet {
   [[nodiscard]] static bool is_depth(std::string_view target);
   void ask_for_stale(ListingIndex listing);
   void forget_ended();
+  void set_trading(ListingIndex listing, exchange::Trading trading);
 
   const Plan& plan_;
   const std::int64_t& now_ns_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <span>
+#include <utility>
 
 namespace ringside::simulation {
 namespace {
@@ -104,6 +105,11 @@ FaultKind draw(const Plan& plan, bool corrupts, Random& random) {
   }
 }
 
+bool has_fault(const Plan& plan, FaultKind kind) {
+  return std::any_of(plan.faults.begin(), plan.faults.end(),
+                     [kind](const Fault& fault) { return fault.kind == kind; });
+}
+
 bool is_rest(FaultKind kind) { return kind >= RestLate && kind <= RestGarbage; }
 
 void draw_faults(Plan& plan, Random& random) {
@@ -136,9 +142,107 @@ void draw_faults(Plan& plan, Random& random) {
   }
 }
 
+// Some together, some beside a fault, some at any time.
+std::vector<std::int64_t> draw_times(const Plan& plan, Random& random) {
+  std::vector<std::int64_t> times(1 + random.below(changes_max));
+  for (auto& at : times) {
+    const auto roll = random.below(100);
+    const auto near = static_cast<std::int64_t>(random.below(60'000)) * 1'000;
+    if (&at != &times.front() && roll < 45) {
+      at = *(&at - 1) + near;
+    } else if (!plan.faults.empty() && roll < 75) {
+      at = plan.faults[random.below(plan.faults.size())].at_ns - 10 * ms + near;
+    } else {
+      at = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(plan.faulty_ns)));
+    }
+    at = std::clamp<std::int64_t>(at, 0, plan.faulty_ns);
+  }
+  std::sort(times.begin(), times.end());
+  return times;
+}
+
+// Where the listings stand when the next change is drawn.
+struct Standing {
+  bool wanted = true;
+  bool listed = true;
+  bool halted = false;
+  bool refined = false;
+
+  Change::What want() {
+    wanted = !wanted;
+    return wanted ? Change::What::Add : Change::What::Remove;
+  }
+  Change::What change(bool delists, bool relists, Random& random) {
+    const auto roll = random.below(100);
+    if (roll < 15 || (!listed && !relists)) return Change::What::Increments;
+    if (roll < 30 && !std::exchange(refined, true)) return Change::What::Refine;
+    if (!listed || (halted && random.percent(70))) {
+      listed = true;
+      halted = false;
+      return Change::What::List;
+    }
+    halted = !delists || random.percent(40);
+    listed = halted;
+    return halted ? Change::What::Halt : Change::What::Delist;
+  }
+};
+
+// Of Binance a symbol that goes leaves a hole in its ids, and beside a damaged one that may show
+// nothing; and one that comes again before somebody has looked may have lost its streams, which
+// nothing shows: there they come again in the end only. Of Kraken's version 1 there are no
+// metadata.
+void draw_changes(Plan& plan, Random& random) {
+  plan.unwanted.resize(plan.symbols.size());
+  plan.unlisted.resize(plan.symbols.size());
+  if (!random.percent(45)) return;
+  if (random.percent(25)) plan.faults.clear();
+  const bool listings = plan.venue != "kraken-v1" && random.percent(50);
+  const bool delists = is_kraken(plan.venue) || !has_fault(plan, Corrupt);
+  plan.metadata_ms = 500 + static_cast<std::uint32_t>(random.below(2'500));
+  // One of several is left alone, to see that it is.
+  const auto alone = plan.symbols.size() > 1 && random.percent(60)
+                         ? static_cast<ListingIndex>(random.below(plan.symbols.size()))
+                         : no_listing;
+  std::vector<Standing> standing(plan.symbols.size());
+  for (ListingIndex i = 0; i < standing.size(); ++i) {
+    standing[i].wanted = i == alone || random.percent(70);
+    standing[i].listed = i == alone || !listings || !delists || random.percent(85);
+    plan.unwanted[i] = !standing[i].wanted;
+    plan.unlisted[i] = !standing[i].listed;
+  }
+  for (const auto at : draw_times(plan, random)) {
+    Change change;
+    change.at_ns = at;
+    change.listing = static_cast<ListingIndex>(random.below(plan.symbols.size()));
+    if (change.listing == alone) change.listing = alone == 0 ? 1 : alone - 1;
+    auto& of = standing[change.listing];
+    change.what = listings && random.percent(50) ? of.change(delists, is_kraken(plan.venue), random)
+                                                 : of.want();
+    plan.changes.push_back(change);
+  }
+}
+
 }  // namespace
 
 std::string_view name_of(FaultKind kind) { return names[static_cast<unsigned>(kind)]; }
+
+std::string_view name_of(Change::What what) {
+  static constexpr std::array<std::string_view, 7> words{"add",  "remove",     "list",  "delist",
+                                                         "halt", "increments", "refine"};
+  return words[static_cast<unsigned>(what)];
+}
+
+bool Plan::listings_change() const {
+  return std::any_of(changes.begin(), changes.end(),
+                     [](const Change& change) { return change.of_the_exchange(); }) ||
+         std::find(unlisted.begin(), unlisted.end(), true) != unlisted.end();
+}
+
+bool Plan::is_left_alone(ListingIndex listing) const {
+  return !unwanted[listing] && !unlisted[listing] &&
+         std::none_of(changes.begin(), changes.end(),
+                      [listing](const Change& change) { return change.listing == listing; });
+}
 
 const std::array<std::string_view, 6>& simulated_venues() {
   static constexpr std::array<std::string_view, 6> venues{
@@ -173,6 +277,7 @@ Plan make_plan(std::string_view venue, std::uint64_t seed) {
   plan.worker_first = random.percent(50);
   plan.faulty_ns = static_cast<std::int64_t>(1'500 + random.below(2'500)) * ms;
   draw_faults(plan, random);
+  draw_changes(plan, random);
   return plan;
 }
 

@@ -1,7 +1,7 @@
 // What one run of the simulation is to be, all of it drawn from its seed: the deployment's shape,
 // and which faults strike when.
 //
-// Threads: none; plain values. Bounded by: faults_max.
+// Threads: none; plain values. Bounded by: faults_max, changes_max.
 #pragma once
 
 #include <array>
@@ -20,6 +20,7 @@ using exchange::no_listing;
 using exchange::Random;
 
 inline constexpr unsigned faults_max = 8;
+inline constexpr unsigned changes_max = 8;
 
 enum class FaultKind : std::uint8_t {
   // Frames from the exchange: of one instrument, or whichever come
@@ -68,6 +69,25 @@ struct Fault {
   std::int64_t duration_ns = 0;
 };
 
+// What is no fault: somebody wants other instruments, or the exchange has others.
+struct Change {
+  enum class What : std::uint8_t {
+    Add,
+    Remove,
+    List,  // or: trades again
+    Delist,
+    Halt,
+    Increments,
+    Refine,  // one decimal more
+  };
+  std::int64_t at_ns = 0;
+  What what = What::Add;
+  ListingIndex listing = 0;
+
+  [[nodiscard]] bool of_the_exchange() const { return what >= What::List; }
+};
+[[nodiscard]] std::string_view name_of(Change::What what);
+
 struct Plan {
   std::string venue;
   std::uint64_t seed = 0;
@@ -83,6 +103,15 @@ struct Plan {
   bool worker_first = false;
   std::int64_t faulty_ns = 3'000'000'000;
   std::vector<Fault> faults;  // by time
+  // By listing
+  std::vector<bool> unwanted;  // at first
+  std::vector<bool> unlisted;  // at first
+  std::uint32_t metadata_ms = 300'000;
+  std::vector<Change> changes;  // by time
+
+  [[nodiscard]] bool listings_change() const;
+  // Neither they nor what the exchange has of it change in this run.
+  [[nodiscard]] bool is_left_alone(ListingIndex listing) const;
 };
 
 [[nodiscard]] const std::array<std::string_view, 6>& simulated_venues();

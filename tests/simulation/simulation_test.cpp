@@ -30,6 +30,14 @@ std::string story(const Plan& plan, const Outcome& outcome) {
   return text;
 }
 
+// Nothing happens in it.
+void strip(Plan& plan) {
+  plan.faults.clear();
+  plan.changes.clear();
+  plan.unwanted.assign(plan.symbols.size(), false);
+  plan.unlisted.assign(plan.symbols.size(), false);
+}
+
 class Simulation : public ::testing::TestWithParam<std::string_view> {};
 class ChecksumSimulation : public Simulation {};
 
@@ -40,15 +48,18 @@ TEST_P(Simulation, NoFaultMakesAWrongBookLiveAndAllBooksComeBack) {
       one == 0 ? from_environment("RINGSIDE_SIMULATION_RUNS", RINGSIDE_SIMULATION_RUNS) : 1;
   std::array<std::uint64_t, fault_kinds> struck{};
   std::uint64_t looks = 0;
+  std::uint64_t changes = 0;
   for (auto seed = first; seed < first + runs; ++seed) {
     const auto plan = make_plan(GetParam(), seed);
     const auto outcome = run_world(plan);
     ASSERT_EQ(outcome.failure, "") << story(plan, outcome);
     looks += outcome.looks;
+    changes += outcome.changes;
     for (unsigned kind = 0; kind < fault_kinds; ++kind) struck[kind] += outcome.struck[kind];
   }
   if (runs < RINGSIDE_SIMULATION_RUNS) return;
   EXPECT_GT(looks, runs * 10) << "books were hardly ever live";
+  EXPECT_GT(changes, runs) << "instruments hardly ever came or went";
   // A fault that never strikes proves nothing.
   const bool kraken = is_kraken(GetParam());
   for (unsigned kind = 0; kind < fault_kinds; ++kind) {
@@ -78,7 +89,7 @@ TEST_P(Simulation, ARunIsToldWhollyByItsSeed) {
 // It costs the book some seconds, is noticed once, and the book goes on.
 TEST_P(ChecksumSimulation, OneThatStaysZeroIsSetAsideAndTheBookGoesOn) {
   Plan plan = make_plan(GetParam(), 1);
-  plan.faults.clear();
+  strip(plan);
   plan.rate = 40;
   plan.faulty_ns = 30'000'000'000;
   Fault zero;
@@ -99,9 +110,9 @@ TEST_P(ChecksumSimulation, OneThatStaysZeroIsSetAsideAndTheBookGoesOn) {
 // or a checksum could show.
 TEST_P(Simulation, ABookWhoseChannelFallsSilentIsStaleAndTheOthersAreNot) {
   Plan plan = make_plan(GetParam(), 1);
-  plan.faults.clear();
   plan.sharded = plan.trades = false;
   while (plan.symbols.size() < 2) plan.symbols = make_plan(GetParam(), ++plan.seed).symbols;
+  strip(plan);
   plan.rate = 20;
   plan.tick_ns = 50'000'000;
   plan.faulty_ns = 115'000'000'000;

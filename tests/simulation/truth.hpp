@@ -15,19 +15,36 @@
 
 namespace ringside::simulation {
 
+// What mantissas are hashed in, whatever decimals they are written with: finer than any.
+inline constexpr unsigned hashed_decimals = 10;
+
 // Of the best levels, both sides; equal for equal books only, as far as 64 bits go.
 class BookHash {
  public:
-  void side(std::span<const Level> levels) {
+  // False: a number has more digits than are hashed.
+  bool side(std::span<const Level> levels, Exponent price, Exponent quantity) {
     add(levels.size());
+    bool whole = true;
     for (const auto& level : levels) {
-      add(static_cast<std::uint64_t>(level.price.mantissa));
-      add(static_cast<std::uint64_t>(level.quantity.mantissa));
+      whole = rescaled(level.price.mantissa, price) && whole;
+      whole = rescaled(level.quantity.mantissa, quantity) && whole;
     }
+    return whole;
   }
   [[nodiscard]] std::uint64_t value() const { return state_; }
 
  private:
+  bool rescaled(std::int64_t mantissa, Exponent exponent) {
+    int finer = -exponent.power_of_ten - static_cast<int>(hashed_decimals);
+    bool whole = true;
+    for (; finer > 0; --finer) {
+      whole = whole && mantissa % 10 == 0;
+      mantissa /= 10;
+    }
+    for (; finer < 0; ++finer) mantissa *= 10;
+    add(static_cast<std::uint64_t>(mantissa));
+    return whole;
+  }
   void add(std::uint64_t word) {
     state_ = (state_ ^ word) * 0x9e3779b97f4a7c15U;
     state_ ^= state_ >> 29;
@@ -41,7 +58,7 @@ class BookTruth final : public exchange::Truth {
 
   void write(const exchange::Listing& listing, std::size_t depth, UtcNs time) override {
     auto& by_time = books_[index_of(listing)].by_time;
-    by_time.push_back({time.value, {hash_of(listing.book, depth), by_time.size() + 1}});
+    by_time.push_back({time.value, {hash_of(listing, depth), by_time.size() + 1}});
   }
   // The book as it is now is the one of its update id.
   void note_id(exchange::ListingIndex index) {
@@ -49,7 +66,7 @@ class BookTruth final : public exchange::Truth {
     auto& by_id = books_[index].by_id;
     const auto id = static_cast<std::int64_t>(listing.update_id);
     if (by_id.empty() || by_id.back().key != id) {
-      by_id.push_back({id, {hash_of(listing.book, exchange::depth_all), told(index)}});
+      by_id.push_back({id, {hash_of(listing, exchange::depth_all), told(index)}});
     }
   }
   struct Book {
@@ -72,11 +89,16 @@ class BookTruth final : public exchange::Truth {
     return books_[index].by_time.size();
   }
 
-  [[nodiscard]] static std::uint64_t hash_of(const exchange::Book& book, std::size_t depth) {
+  [[nodiscard]] static std::uint64_t hash_of(const exchange::Listing& listing, std::size_t depth) {
+    const auto exponent = [](unsigned decimals) {
+      return Exponent{static_cast<std::int8_t>(-static_cast<int>(decimals))};
+    };
     BookHash hash;
     for (const Side side : {Side::Bid, Side::Ask}) {
-      const std::span<const Level> levels(book.side(side));
-      hash.side(levels.first(std::min(levels.size(), depth)));
+      const std::span<const Level> levels(listing.book.side(side));
+      static_cast<void>(hash.side(levels.first(std::min(levels.size(), depth)),
+                                  exponent(listing.decimals.price),
+                                  exponent(listing.decimals.quantity)));
     }
     return hash.value();
   }

@@ -1,5 +1,9 @@
 #include "tests/simulation/worker_side.hpp"
 
+#include <algorithm>
+#include <cstring>
+
+#include "ipc/check.hpp"
 #include "orderbook/ring_drain.hpp"
 #include "tests/simulation/collector_side.hpp"
 
@@ -11,17 +15,20 @@ constexpr std::uint64_t refused_delay = 1'000'000;
 
 }  // namespace
 
-WorkerSide::WorkerSide(std::uint32_t instruments, const std::int64_t& local_ns)
+WorkerSide::WorkerSide(const std::vector<std::string>& symbols, const std::int64_t& local_ns)
     : local_ns_(local_ns),
-      instruments_(instruments),
-      sequences_(instruments),
+      symbols_(symbols),
+      instruments_(static_cast<std::uint32_t>(symbols.size())),
+      sequences_(instruments_),
+      records_(instruments_),
+      news_(instruments_, Announcement::Terms),
       events_segment_(ipc::broadcast_in_memory(events_slots)),
-      books_segment_(ipc::book_table_in_memory(instruments)),
+      books_segment_(ipc::book_table_in_memory(instruments_)),
       cursor_segment_(std::make_shared<ipc::Segment>(ipc::cursor_in_memory())),
       events_(events_segment_),
       books_(books_segment_),
       cursor_(*cursor_segment_),
-      worker_(options(instruments), events_, books_),
+      worker_(options(instruments_), events_, books_),
       table_(books_segment_, ipc::TickRate::of(1.0, false)) {
   books_.beat(now());
 }
@@ -48,29 +55,60 @@ std::uint64_t WorkerSide::sequence(std::uint32_t instrument, const ipc::BookView
   return view.updates == 0 || view.updates > sequences.size() ? 0 : sequences[view.updates - 1];
 }
 
-void WorkerSide::attach(std::shared_ptr<ipc::Segment> ring, bool from_start) {
+void WorkerSide::attach(std::shared_ptr<ipc::Segment> ring, bool from_start,
+                        const std::vector<bool>& listed) {
+  news_.assign(instruments_, Announcement::Terms);
   ipc::SpscReader reader(*ring);
   if (!from_start) reader.move_to_head();
   reader_ = reader;
   ring_ = std::move(ring);
   cursor_entry_ = cursor_.bind(ring_name, *ring_, reader_).value();
   worker_.source_attached(0, from_start ? 0 : reader_.drops(), now());
+  worker_.catalogue_replaced(0);
   for (std::uint32_t i = 0; i < instruments_; ++i) {
-    if (!worker_.find(InstrumentId::of(0, i))) worker_.expect(InstrumentId::of(0, i), 0, now());
+    if (!listed[i]) continue;
+    worker_.expect(InstrumentId::of(0, i), 0, now());
+    worker_.listed(*worker_.find(InstrumentId::of(0, i)));
   }
+  worker_.catalogue_read(0, now());
   if (!from_start) worker_.resync_missing(0, now());
 }
 
 unsigned WorkerSide::drain() {
   if (!ring_) return 0;
   const auto count = orderbook::drain_ring(
-      worker_, 0, reader_, [this] { return now(); }, [](const Record&, Ticks, bool) {});
+      worker_, 0, reader_, [this] { return now(); },
+      [this](const Record& record, Ticks, bool) { note(record, reader_.levels()); });
   while (const auto pending = worker_.next_resync(now())) {
     if (!cursor_.request_resync(cursor_entry_, pending->request, now())) {
       worker_.resync_refused(*pending, now(), refused_delay);
     }
   }
   return count;
+}
+
+void WorkerSide::note(const Record& record, std::span<const Level> levels) {
+  switch (record.kind) {
+    case Kind::Trade:
+    case Kind::Bbo:
+    case Kind::Level:
+    case Kind::Levels:
+    case Kind::Snapshot:
+      ++records_[record.id().ordinal()];
+      return;
+    case Kind::Instrument:
+      break;
+    default:
+      return;
+  }
+  if (!record.is_announcement() || record.announcement() == Announcement::Increments) return;
+  AnnouncedName name;
+  RINGSIDE_CHECK(levels.size() >= levels_per_slot);
+  std::memcpy(static_cast<void*>(&name), levels.data(), sizeof(name));
+  const std::string_view text(name.text, std::min<std::size_t>(name.bytes, sizeof(name.text)));
+  for (std::uint32_t i = 0; i < instruments_; ++i) {
+    if (text.ends_with(" " + symbols_[i])) news_[i] = record.announcement();
+  }
 }
 
 void WorkerSide::tick() {

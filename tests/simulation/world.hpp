@@ -6,8 +6,9 @@
 //
 // What must hold after every step: a book that is published as live is the exchange's own book of
 // the same message, and once collector and worker have taken in all that has arrived, of the newest
-// message that came. When the faults have ended: all books are live again within settle_ns_max, and
-// once the market stands still each equals the exchange's book.
+// message that came. When the faults have ended: all books are as they must be within settle_ns_max,
+// live if they are wanted and listed, and once the market stands still each equals the exchange's.
+// Of instruments that come and go: lives.hpp. All of it, and why: DESIGN.md.
 //
 // Threads: one. Bounded by: the plan; settle_ns_max. Fails by: Outcome::failure, a sentence.
 #pragma once
@@ -30,7 +31,8 @@ struct Outcome {
   std::uint64_t hash = 0;
   std::int64_t settle_ns = 0;  // from the end of the faults until all was live again
   std::uint64_t steps = 0;
-  std::uint64_t looks = 0;                          // books compared while live
+  std::uint64_t looks = 0;  // books compared while live
+  std::uint64_t changes = 0;
   std::uint64_t losses = 0;                         // times a book was seen to leave live
   std::array<std::uint32_t, fault_kinds> struck{};  // by FaultKind
   std::vector<std::uint32_t> went_stale;            // by instrument

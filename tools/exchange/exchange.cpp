@@ -70,9 +70,7 @@ void Exchange::begin_faults(const std::vector<Fault>& asked, const FaultyMarket&
     if (fault.kind != FaultKind::List) continue;
     const auto listing = market_.find(fault.aim.symbol);
     if (listing == no_listing) continue;  // said twice
-    market_.hide(listing);
-    market_[listing].trading = Trading::Unlisted;
-    market_[listing].name = 1;
+    market_.set_trading(listing, Trading::Unlisted);
   }
 }
 
@@ -121,15 +119,8 @@ void Exchange::rename(ListingIndex listing, const std::string& symbol, std::uint
   venue_->on_renamed(listing, was);
 }
 
-// Who has subscribed hears nothing while it is not listed, and nobody finds it.
 void Exchange::set_trading(ListingIndex index, Trading trading) {
-  auto& listing = market_[index];
-  const auto listed = [](Trading of) { return of == Trading::Online || of == Trading::Halted; };
-  const bool was_listed = listed(listing.trading);
-  listing.trading = trading;
-  if (was_listed && !listed(trading)) market_.hide(index);
-  if (!was_listed && listed(trading)) market_.show(index);
-  listing.name = listed(trading) ? 0 : 1;
+  market_.set_trading(index, trading);
   venue_->on_listing(index);
 }
 

@@ -82,6 +82,16 @@ void Market::rename(ListingIndex index, std::string_view symbol) {
   by_symbol_.emplace(symbol, index);
 }
 
+void Market::set_trading(ListingIndex index, Trading trading) {
+  auto& listing = listings_[index];
+  const auto listed = [](Trading of) { return of == Trading::Online || of == Trading::Halted; };
+  const bool was_listed = listed(listing.trading);
+  listing.trading = trading;
+  if (was_listed && !listed(trading)) by_symbol_.erase(listing.symbol);
+  if (!was_listed && listed(trading)) by_symbol_.emplace(listing.symbol, index);
+  listing.name = listed(trading) ? 0 : 1;
+}
+
 ListingIndex Market::list(std::string_view symbol) {
   const auto known = find(symbol);
   if (known != no_listing) return known;

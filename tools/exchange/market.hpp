@@ -106,9 +106,8 @@ class Market {
   // From here on it is known by that symbol, which no other has, and by no other.
   void rename(ListingIndex listing, std::string_view symbol);
 
-  // Nobody finds it by its symbol; or again.
-  void hide(ListingIndex listing) { by_symbol_.erase(listings_[listing].symbol); }
-  void show(ListingIndex listing) { by_symbol_.emplace(listings_[listing].symbol, listing); }
+  // Who has subscribed hears nothing while it is not listed, and nobody finds it by its symbol.
+  void set_trading(ListingIndex listing, Trading trading);
   // Of any, hidden or not; slow.
   [[nodiscard]] ListingIndex find_any(std::string_view symbol) const;
 

@@ -58,15 +58,17 @@ bool Subscriptions::any(SessionId session) const {
 
 bool Subscriptions::hears(SessionId session, ListingIndex listing) const {
   for (ChannelIndex channel = 0; channel < channels_; ++channel) {
-    const auto at = place(channel, listing);
-    if (at >= places_.size()) return false;
-    const auto& subscribers = places_[at].subscribers;
-    if (std::any_of(subscribers.begin(), subscribers.end(),
-                    [session](const Subscriber& one) { return one.session == session; })) {
-      return true;
-    }
+    if (hears(session, channel, listing)) return true;
   }
   return false;
+}
+
+bool Subscriptions::hears(SessionId session, ChannelIndex channel, ListingIndex listing) const {
+  const auto at = place(channel, listing);
+  if (at >= places_.size()) return false;
+  const auto& subscribers = places_[at].subscribers;
+  return std::any_of(subscribers.begin(), subscribers.end(),
+                     [session](const Subscriber& one) { return one.session == session; });
 }
 
 }  // namespace ringside::exchange

@@ -36,6 +36,7 @@ class Subscriptions {
   [[nodiscard]] bool any(SessionId session) const;
   // This session has any channel of it.
   [[nodiscard]] bool hears(SessionId session, ListingIndex listing) const;
+  [[nodiscard]] bool hears(SessionId session, ChannelIndex channel, ListingIndex listing) const;
   // Somebody has ever subscribed to anything.
   [[nodiscard]] bool begun() const { return begun_; }
   // When a channel of an instrument got its first subscriber ever, most recently.
