@@ -198,12 +198,14 @@ Outcome Operations::run(OperationKind kind, std::size_t count, const OperationSt
     costs.learn(Strategy::InPlace,
                 in_place(run, std::min(count, probe_items), costs.hand_over_ns() * probe_items));
   }
+  items_[static_cast<std::size_t>(Strategy::InPlace)] += run.next;
   if (run.next < count) run_as(costs.choose(count - run.next, allowed(run)), run);
   return run.tally.outcome(count);
 }
 
 void Operations::run_as(Strategy strategy, Run& run) {
-  const auto first = run.next;
+  last_strategy_ = strategy;
+  items_[static_cast<std::size_t>(strategy)] += run.count - run.next;
   StrategyCost cost;
   switch (strategy) {
     case Strategy::InPlace:
@@ -216,8 +218,6 @@ void Operations::run_as(Strategy strategy, Run& run) {
       cost = by_queue(run);
       break;
   }
-  last_strategy_ = strategy;
-  items_[static_cast<std::size_t>(strategy)] += run.count - first;
   if (run.tally.ended() != BatchEnd::Complete) return;  // cut short: no measure
   costs_[static_cast<std::size_t>(run.kind)].learn(strategy, cost);
 }

@@ -104,7 +104,7 @@ class Operations {
   [[nodiscard]] const std::string& queue_refusal() const noexcept { return queue_refusal_; }
   // Of the last run; what it began with in place does not count.
   [[nodiscard]] Strategy last_strategy() const noexcept { return last_strategy_; }
-  // Items that were given to each strategy.
+  // Items that were given to each strategy, those under way included.
   [[nodiscard]] const std::array<std::uint64_t, strategies>& items() const noexcept {
     return items_;
   }

@@ -124,7 +124,13 @@ std::string latency_json(const std::string& instance, const std::vector<StageRow
 StageRow merged(const std::vector<StageRow>& rows, std::string_view stage) {
   StageRow all;
   all.stage = stage;
-  if (stage.empty() && !rows.empty()) all.stage = rows.back().stage;
+  if (stage.empty()) {  // what jobs take is no stage of the path
+    const auto last = std::find_if(rows.rbegin(), rows.rend(), [](const StageRow& row) {
+      return std::find(ipc::stage::in_order.begin(), ipc::stage::in_order.end(), row.stage) !=
+             ipc::stage::in_order.end();
+    });
+    if (last != rows.rend()) all.stage = last->stage;
+  }
   for (const auto& row : rows) {
     if (row.stage != all.stage) continue;
     static_cast<void>(all.histogram.add(row.histogram));  // one geometry for all live histograms
