@@ -45,6 +45,8 @@ void run_net(Report& report, Scale scale) {
 void run_jobs(Report& report, Scale scale) {
   ringside::perf::bench_jobs(report, scale);
   ringside::perf::bench_job_strategies(report, scale);
+  ringside::perf::bench_job_workloads(report, scale);
+  ringside::perf::scenario_jobs_beside_feed(report, scale);
 }
 
 constexpr std::array suites{

@@ -106,6 +106,10 @@ void PipelineRig::write_config(const std::string& ready_line, const PipelineOpti
   const auto ready = nlohmann::json::parse(ready_line);
   std::vector<std::string> symbols;
   for (unsigned i = 0; i < options.instruments; ++i) symbols.push_back(fmt::format("S{}USDT", i));
+  const auto threads = [&](std::size_t which) {
+    return options.cpus.empty() ? std::string()
+                                : fmt::format("threads = [{{ cpu = {} }}]\n", options.cpus[which]);
+  };
   const std::string text = fmt::format(
       R"(instance = "{}"
 wait = "adaptive"
@@ -113,10 +117,10 @@ wait = "adaptive"
 instruments_max = 256
 [[collector]]
 name = "c0"
-state_dir = "{}"
+{}state_dir = "{}"
 [[worker]]
 name = "w0"
-[[venue]]
+{}[[venue]]
 name = "binance"
 websocket = "{}"
 rest = "{}"
@@ -124,9 +128,9 @@ tls_ca = "{}"
 depth = 500
 instruments = ["{}"]
 )",
-      instance, scratch_.path("state"), ready.at("websocket").get<std::string>(),
-      ready.at("rest").get<std::string>(), ready.at("ca").get<std::string>(),
-      fmt::join(symbols, "\", \""));
+      instance, threads(0), scratch_.path("state"), threads(1),
+      ready.at("websocket").get<std::string>(), ready.at("rest").get<std::string>(),
+      ready.at("ca").get<std::string>(), fmt::join(symbols, "\", \""));
   config_ = scratch_.write("bench.toml", text);
 }
 

@@ -21,6 +21,7 @@ struct PipelineOptions {
   unsigned deep = 0;  // as ringside-exchange's generator has them
   unsigned depth_ms = 0;
   std::uint64_t seed = 1;
+  std::vector<int> cpus{};  // of the collector and of the worker; empty: left to the scheduler
 };
 
 // Sums since the start.
@@ -53,6 +54,8 @@ class PipelineRig {
   PipelineRig& operator=(const PipelineRig&) = delete;
 
   [[nodiscard]] PipelineReading read() const;
+  // As in process_names.
+  [[nodiscard]] pid_t pid(std::size_t process) const { return processes_[process]->pid(); }
   // False: not all instruments were live within `seconds`.
   [[nodiscard]] bool wait_live(unsigned seconds) const;
 

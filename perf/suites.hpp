@@ -23,5 +23,7 @@ void scenario_pipeline(Report& report, Scale scale);
 // Suite jobs.
 void bench_jobs(Report& report, Scale scale);
 void bench_job_strategies(Report& report, Scale scale);
+void bench_job_workloads(Report& report, Scale scale);
+void scenario_jobs_beside_feed(Report& report, Scale scale);
 
 }  // namespace ringside::perf
