@@ -30,7 +30,7 @@ std::vector<StageRow> difference(std::vector<StageRow> later, const std::vector<
 
 std::string latency_table(const std::vector<StageRow>& rows);
 std::string latency_json(const std::string& instance, const std::vector<StageRow>& rows);
-// All rows of one stage in one. Empty `stage`: socket_to_consumer, or the last one that there is.
+// All rows of one stage in one. Empty `stage`: the last of the path that there is.
 StageRow merged(const std::vector<StageRow>& rows, std::string_view stage);
 
 // At most six characters: "999ns", "1.23us", "12.3ms", "60.0s".
