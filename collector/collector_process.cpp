@@ -17,7 +17,7 @@ ipc::TelemetrySpec telemetry_of(const ipc::Deployment& deployment, const ipc::Pr
   telemetry.process = spec.name;
   telemetry.role = "collector";
   telemetry.group = deployment.memory.group;
-  telemetry.histograms = spec.threads.size() * 3;
+  telemetry.histograms = spec.threads.size() * stages_of_a_thread(spec.receive_stamps);
   return telemetry;
 }
 
@@ -58,8 +58,9 @@ CollectorProcess::CollectorProcess(const Config& config, std::string name)
   const auto first = first_running_index(deployment, name_);
   for (std::size_t i = 0; i < spec_.threads.size(); ++i) {
     auto running = std::make_unique<Running>();
-    running->thread = std::make_unique<CollectorThread>(CollectorThread::Options{
-        spec_.thread_name(i), deployment, spec_.threads[i], first + i, allowed, telemetry_});
+    running->thread = std::make_unique<CollectorThread>(
+        CollectorThread::Options{spec_.thread_name(i), deployment, spec_.threads[i], first + i,
+                                 allowed, telemetry_, spec_.receive_stamps});
     threads_.push_back(std::move(running));
   }
   sessions_of_tables_.resize(config_.venues.size());

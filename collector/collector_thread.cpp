@@ -78,7 +78,7 @@ void each_session_count(VenueSession& session, Visit visit) {
 CollectorThread::CollectorThread(Options options)
     : options_(std::move(options)),
       records_(options_.deployment.memory.instruments_max),
-      stages_(options_.telemetry, options_.name) {
+      stages_(options_.telemetry, options_.name, options_.receive_stamps) {
   owners_.reserve(options_.deployment.memory.instruments_max);
   make_links();
 }
@@ -162,6 +162,7 @@ void CollectorThread::make_counters() {
     };
   };
   each_record_count(records_.counters(), add(options_.name));
+  add(options_.name)("", "messages_unstamped", stages_.unstamped());
   for (std::size_t i = 0; i < sessions_.size(); ++i) {
     const auto number = i == 0 ? "" : fmt::format("-{}", i);
     each_session_count(*sessions_[i],
@@ -176,6 +177,7 @@ void CollectorThread::copy_counters() noexcept {
     counter.add(value - counter.value());
   };
   each_record_count(records_.counters(), copy);
+  copy("", "messages_unstamped", stages_.unstamped());
   for (auto& session : sessions_) each_session_count(*session, copy);
 }
 
@@ -185,6 +187,7 @@ void CollectorThread::run(const std::atomic<bool>& stop) {
   const bool spin = options_.deployment.wait == ipc::WaitMode::Spin;
   loop_options.wait = spin ? net::WaitMode::Spin : net::WaitMode::Adaptive;
   loop_options.clock = ipc::now_ticks;
+  loop_options.receive_stamps = options_.receive_stamps;
   loop_ = std::make_unique<net::Loop>(loop_options);
   const std::string backend = loop_->backend_name();
   options_.telemetry.fact(
@@ -225,7 +228,7 @@ void CollectorThread::batch_end(void* context) noexcept {
 
 void CollectorThread::decoded(void* context, net::ReceiveTimes times) noexcept {
   auto& self = *static_cast<CollectorThread*>(context);
-  self.stages_.decoded(times.received, times.decrypted, self.loop_->now());
+  self.stages_.decoded(times, self.loop_->now());
 }
 
 void CollectorThread::publish() noexcept {

@@ -55,6 +55,7 @@ class CollectorThread {
     std::size_t running_index = 0;  // for cpu = "auto"
     std::vector<int> allowed_cpus;
     ipc::Telemetry& telemetry;
+    bool receive_stamps = false;  // by the kernel
   };
   // Creates the rings. Throws as create_segment.
   explicit CollectorThread(Options options);

@@ -43,6 +43,9 @@ constexpr std::array collector_keys{
     KeyDoc{"state_dir", "string", "\"\"", "a directory",
            "Keeps instrument ordinals and the generation; relative to this file; empty: beside the "
            "segments, lost with them."},
+    KeyDoc{"receive_stamps", "boolean", "false", "",
+           "The kernel stamps received bytes; `ringside latency` shows how long they waited to be "
+           "read. What it costs: net/DESIGN.md."},
 };
 constexpr std::array worker_keys{
     KeyDoc{"name", "string", "required", "1 to 15 of a-z 0-9 - _", "Name of the process: --name."},
@@ -126,6 +129,9 @@ ProcessSpec process_of(const toml::table& root, const std::string& path,
     process.state_dir = table.text("state_dir", "");
     const auto base = std::filesystem::path(path).parent_path();
     if (!process.state_dir.empty()) process.state_dir = (base / process.state_dir).string();
+  }
+  if (&section == &collector_section) {
+    process.receive_stamps = table.boolean("receive_stamps", false);
   }
   if (&section == &worker_section) process.publish_first = table.boolean("publish_first", false);
   return process;

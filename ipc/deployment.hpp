@@ -33,8 +33,9 @@ int node_of(const ThreadPlacement& placement, int otherwise);
 struct ProcessSpec {
   std::string name;  // c0; its threads are c0.0, c0.1, ...
   std::vector<ThreadPlacement> threads;
-  std::string state_dir;       // collectors: where ordinals and generations are kept
-  bool publish_first = false;  // workers: publish before the checksum is looked at, flagged
+  std::string state_dir;        // collectors: where ordinals and generations are kept
+  bool receive_stamps = false;  // collectors: the kernel stamps what is received
+  bool publish_first = false;   // workers: publish before the checksum is looked at, flagged
 
   [[nodiscard]] std::string thread_name(std::size_t index) const;
 };

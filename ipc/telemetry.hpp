@@ -34,7 +34,7 @@
 namespace ringside::ipc {
 
 inline constexpr std::size_t counters_max = 4096;   // 64 worker threads, or some 50 venues
-inline constexpr std::size_t histograms_max = 256;  // three a thread
+inline constexpr std::size_t histograms_max = 256;  // four a thread
 inline constexpr std::size_t facts_max = 128;
 inline constexpr std::size_t degradations_max = 64;
 

@@ -28,10 +28,15 @@ class Loop;
 // Readable bytes behind whatever a receive hands over: simdjson reads that far.
 inline constexpr std::size_t padding_bytes = 64;
 
+// Instead of an age: the kernel did not stamp these bytes, or was not asked to.
+inline constexpr std::int64_t unstamped_ns = -1;
+
 struct Completion {
   int result = 0;              // bytes, or a new descriptor (accept); negative: -errno
   std::span<std::byte> bytes;  // receive only; writable; valid during the callback
   Ticks received;              // when the bytes were taken from the kernel
+  // How long before `received` the kernel had the last of them (net/receive_stamps.hpp).
+  std::int64_t kernel_to_read_ns = unstamped_ns;
 };
 
 enum class OperationKind : std::uint8_t { Connect, Accept, Receive, Send };

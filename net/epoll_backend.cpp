@@ -14,6 +14,7 @@
 #include "ipc/check.hpp"
 #include "net/backend.hpp"
 #include "net/loop.hpp"
+#include "net/receive_stamps.hpp"
 
 namespace ringside::net {
 
@@ -25,7 +26,10 @@ constexpr int accepts_per_round = 16;
 class EpollBackend final : public Backend {
  public:
   EpollBackend(const LoopOptions& options, LoopCounters& counters)
-      : clock_(options.clock), counters_(counters), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+      : clock_(options.clock),
+        stamps_(options.receive_stamps),
+        counters_(counters),
+        epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
     if (epoll_ < 0) {
       throw std::system_error(errno, std::generic_category(),
                               "epoll_create1; raise the limit of open files (ulimit -n)");
@@ -54,6 +58,7 @@ class EpollBackend final : public Backend {
   int adopted(Channel& channel) noexcept override {
     channel.kernel.readable = channel.kernel.writable = true;  // until a call says otherwise
     channel.kernel.ended = false;
+    if (stamps_ && channel.kernel.buffers.count > 0) ask_for_stamps(channel.descriptor());
     epoll_event event{};
     event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
     event.data.ptr = &channel;
@@ -154,10 +159,13 @@ class EpollBackend final : public Backend {
     channel.kernel.queued = false;
   }
 
-  unsigned complete(Operation& operation, int result, std::span<std::byte> bytes = {}) noexcept {
+  unsigned complete(Operation& operation, int result, std::span<std::byte> bytes = {},
+                    std::int64_t kernel_to_read_ns = unstamped_ns) noexcept {
     ++counters_.completions;
-    operation.callback(operation.context,
-                       Completion{.result = result, .bytes = bytes, .received = clock_()});
+    operation.callback(operation.context, Completion{.result = result,
+                                                     .bytes = bytes,
+                                                     .received = clock_(),
+                                                     .kernel_to_read_ns = kernel_to_read_ns});
     return 1;
   }
 
@@ -251,17 +259,34 @@ class EpollBackend final : public Backend {
     return finish(channel.send, -errno);
   }
 
+  static ssize_t receive_stamped(int descriptor, std::span<std::byte> room,
+                                 std::int64_t& age_ns) noexcept {
+    alignas(cmsghdr) std::array<std::byte, stamp_control_bytes> control;
+    iovec where{.iov_base = room.data(), .iov_len = room.size()};
+    msghdr message{};
+    message.msg_iov = &where;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    const ssize_t count = ::recvmsg(descriptor, &message, 0);
+    if (count > 0) age_ns = stamp_age_ns(CMSG_FIRSTHDR(&message), realtime_ns());
+    return count;
+  }
+
   unsigned serve_receive(Channel& channel) noexcept {
     const auto room =
         channel.kernel.memory.span().first(channel.kernel.memory.size() - padding_bytes);
     ++counters_.enters;
-    const auto count = ::recv(channel.descriptor(), room.data(), room.size(), 0);
+    std::int64_t kernel_to_read_ns = unstamped_ns;
+    const auto count = stamps_ ? receive_stamped(channel.descriptor(), room, kernel_to_read_ns)
+                               : ::recv(channel.descriptor(), room.data(), room.size(), 0);
     if (count > 0) {
       // A short read of a stream has emptied it: what comes later, the end included, is a new edge
       // (unless that edge has been seen already).
       const auto bytes = static_cast<std::size_t>(count);
       if (bytes < room.size() && !channel.kernel.ended) channel.kernel.readable = false;
-      return complete(channel.receive, static_cast<int>(count), room.first(bytes));
+      return complete(channel.receive, static_cast<int>(count), room.first(bytes),
+                      kernel_to_read_ns);
     }
     if (count == 0) return finish(channel.receive, 0);
     if (errno == EINTR) return 0;
@@ -273,6 +298,7 @@ class EpollBackend final : public Backend {
   }
 
   Ticks (*clock_)() noexcept;
+  bool stamps_;
   LoopCounters& counters_;
   int epoll_;
   bool precise_ = true;

@@ -34,6 +34,7 @@ struct LoopOptions {
   WaitMode wait = WaitMode::Adaptive;
   bool kernel_6_1 = false;           // as RINGSIDE_NET_KERNEL=6.1
   std::uint32_t channels_max = 256;  // 1..4096; sizes the completion queue
+  bool receive_stamps = false;       // each receive says when the kernel had its bytes
   Ticks (*clock)() noexcept = read_ticks;
 };
 

@@ -279,12 +279,13 @@ void Stream::received(void* context, const Completion& completion) noexcept {
   }
   self.counters_.received_bytes += completion.bytes.size();
   if (self.state_ == StreamState::ProxyHandshake) return self.receive_from_proxy(completion.bytes);
-  if (self.tls_ != nullptr) return self.receive_tls(completion.bytes, completion.received);
-  self.receive_plain(completion.bytes, completion.received);
+  if (self.tls_ != nullptr) return self.receive_tls(completion);
+  self.receive_plain(completion);
 }
 
-void Stream::receive_plain(std::span<std::byte> bytes, Ticks received) noexcept {
-  const ReceiveTimes times{received, received};
+void Stream::receive_plain(const Completion& arrival) noexcept {
+  const ReceiveTimes times{arrival.received, arrival.received, arrival.kernel_to_read_ns};
+  std::span<std::byte> bytes = arrival.bytes;
   if (inbox_begin_ == inbox_end_) {
     const std::size_t consumed = callbacks_.on_bytes(callbacks_.context, bytes, times);
     RINGSIDE_DCHECK(consumed <= bytes.size());
@@ -304,8 +305,8 @@ void Stream::receive_plain(std::span<std::byte> bytes, Ticks received) noexcept 
   }
 }
 
-void Stream::receive_tls(std::span<std::byte> bytes, Ticks received) noexcept {
-  tls_session_.set_input(bytes);
+void Stream::receive_tls(const Completion& arrival) noexcept {
+  tls_session_.set_input(arrival.bytes);
   if (state_ == StreamState::TlsHandshake && !continue_handshake()) return;
   while (state_ == StreamState::Open) {
     const auto room = inbox_room();
@@ -313,7 +314,9 @@ void Stream::receive_tls(std::span<std::byte> bytes, Ticks received) noexcept {
     const TlsRead read = tls_session_.read(room);
     inbox_end_ += read.bytes;
     kick_send();  // TLS may have had something to say
-    if (read.bytes > 0) deliver_inbox({received, loop_.now()});
+    if (read.bytes > 0) {
+      deliver_inbox({arrival.received, loop_.now(), arrival.kernel_to_read_ns});
+    }
     if (state_ != StreamState::Open) return;
     switch (read.status) {
       case TlsStatus::Ok:

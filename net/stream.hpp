@@ -51,6 +51,8 @@ struct StreamOptions {
 struct ReceiveTimes {
   Ticks received;   // bytes taken from the kernel
   Ticks decrypted;  // the same without TLS
+  // How long the kernel had had the last of them by then, with LoopOptions::receive_stamps.
+  std::int64_t kernel_to_read_ns = unstamped_ns;
 };
 
 // `context` is passed to each; on_sent may be null.
@@ -148,8 +150,8 @@ class Stream {
   void reached() noexcept;
   void opened() noexcept;
 
-  void receive_plain(std::span<std::byte> bytes, Ticks received) noexcept;
-  void receive_tls(std::span<std::byte> bytes, Ticks received) noexcept;
+  void receive_plain(const Completion& arrival) noexcept;
+  void receive_tls(const Completion& arrival) noexcept;
   bool continue_handshake() noexcept;
   void end_of_stream(bool announced) noexcept;
   std::span<std::byte> inbox_room() noexcept;

@@ -17,6 +17,7 @@
 #include "ipc/check.hpp"
 #include "net/backend.hpp"
 #include "net/loop.hpp"
+#include "net/receive_stamps.hpp"
 
 namespace ringside::net {
 
@@ -25,6 +26,9 @@ namespace {
 // What liburing 2.3's headers do not have yet.
 constexpr std::uint16_t buffer_ring_incremental = 2;       // IOU_PBUF_RING_INC, in reg.pad
 constexpr std::uint32_t completion_buffer_more = 1u << 4;  // IORING_CQE_F_BUF_MORE
+
+// In front of what a stamped arrival brought.
+constexpr std::size_t stamped_header_bytes = sizeof(io_uring_recvmsg_out) + stamp_control_bytes;
 
 constexpr unsigned submission_entries = 256;
 // 8 buffers, 3 operations, their cancellations; and the two attempts to connect of a stream.
@@ -59,7 +63,8 @@ std::string refusal(int error) {
 class UringBackend final : public Backend {
  public:
   UringBackend(const LoopOptions& options, LoopCounters& counters)
-      : clock_(options.clock), counters_(counters) {
+      : clock_(options.clock), stamps_(options.receive_stamps), counters_(counters) {
+    stamped_message_.msg_controllen = stamp_control_bytes;
     io_uring_params parameters{};
     parameters.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
                        IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
@@ -76,15 +81,17 @@ class UringBackend final : public Backend {
       io_uring_queue_exit(&ring_);
       throw;
     }
+    name_ = incremental_ ? "io_uring" : "io_uring (kernel 6.1 features)";
+    // Each stamped arrival begins a buffer, with its stamp in front of it; and in buffers that are
+    // filled incrementally the kernel gives up with EFAULT.
+    if (stamps_) incremental_ = false;
     // Saves a descriptor look-up an enter; a kernel that refuses costs no more than that.
     (void)io_uring_register_ring_fd(&ring_);
   }
 
   ~UringBackend() override { io_uring_queue_exit(&ring_); }
 
-  const char* name() const noexcept override {
-    return incremental_ ? "io_uring" : "io_uring (kernel 6.1 features)";
-  }
+  const char* name() const noexcept override { return name_; }
   int socket_flags() const noexcept override { return SOCK_CLOEXEC; }
 
   void attach(Channel& channel) override {
@@ -92,6 +99,7 @@ class UringBackend final : public Backend {
     completions_reserved_ += 3 + kernel.buffers.count;
     RINGSIDE_CHECK(reinterpret_cast<std::uint64_t>(&channel) < address_mask);
     if (kernel.buffers.count == 0) return;
+    RINGSIDE_CHECK(!stamps_ || kernel.buffers.bytes > stamped_header_bytes);
     if (completions_reserved_ > completions_max_) {
       completions_reserved_ -= 3 + kernel.buffers.count;
       throw std::system_error(std::make_error_code(std::errc::no_buffer_space),
@@ -146,7 +154,10 @@ class UringBackend final : public Backend {
     free_groups_.push_back(channel.kernel.group);
   }
 
-  int adopted(Channel&) noexcept override { return 0; }
+  int adopted(Channel& channel) noexcept override {
+    if (stamps_ && channel.kernel.buffers.count > 0) ask_for_stamps(channel.descriptor());
+    return 0;
+  }
   void released(Channel&) noexcept override {}
 
   void start(Operation& operation) noexcept override {
@@ -161,7 +172,11 @@ class UringBackend final : public Backend {
         io_uring_prep_multishot_accept(entry, kernel.descriptor, nullptr, nullptr, SOCK_CLOEXEC);
         break;
       case OperationKind::Receive:
-        io_uring_prep_recv_multishot(entry, kernel.descriptor, nullptr, 0, 0);
+        if (stamps_) {
+          io_uring_prep_recvmsg_multishot(entry, kernel.descriptor, &stamped_message_, 0);
+        } else {
+          io_uring_prep_recv_multishot(entry, kernel.descriptor, nullptr, 0, 0);
+        }
         entry->flags |= IOSQE_BUFFER_SELECT;
         entry->buf_group = kernel.group;
         break;
@@ -204,6 +219,7 @@ class UringBackend final : public Backend {
     // The bytes of this batch were taken when the kernel was last entered, whatever the place in
     // it.
     received_ = clock_();
+    if (stamps_) received_realtime_ns_ = realtime_ns();
     std::size_t budget = backlog_.size() - backlog_at_ + io_uring_cq_ready(&ring_);
     unsigned ran = 0;
     io_uring_cqe entry{};
@@ -300,10 +316,13 @@ class UringBackend final : public Backend {
     return take_completion(entry);
   }
 
-  unsigned complete(Operation& operation, int result, std::span<std::byte> bytes = {}) noexcept {
+  unsigned complete(Operation& operation, int result, std::span<std::byte> bytes = {},
+                    std::int64_t kernel_to_read_ns = unstamped_ns) noexcept {
     ++counters_.completions;
-    operation.callback(operation.context,
-                       Completion{.result = result, .bytes = bytes, .received = received_});
+    operation.callback(operation.context, Completion{.result = result,
+                                                     .bytes = bytes,
+                                                     .received = received_,
+                                                     .kernel_to_read_ns = kernel_to_read_ns});
     return 1;
   }
 
@@ -333,22 +352,41 @@ class UringBackend final : public Backend {
   unsigned deliver_receive(Operation& operation, const io_uring_cqe& entry) noexcept {
     Channel& channel = *operation.channel;
     KernelSide& kernel = channel.kernel;
+    const Arrival arrival = arrival_of(kernel, entry);
+    const auto count = static_cast<int>(arrival.bytes.size());
     unsigned ran = 0;
-    if (entry.res > 0 && !kernel.cancelling) {
-      const auto index = static_cast<std::uint16_t>(entry.flags >> IORING_CQE_BUFFER_SHIFT);
-      const std::span<std::byte> bytes(buffer(kernel, index) + kernel.filled[index],
-                                       static_cast<std::size_t>(entry.res));
-      ran += complete(operation, entry.res, bytes);
+    if (count > 0 && !kernel.cancelling) {
+      ran += complete(operation, count, arrival.bytes, arrival.kernel_to_read_ns);
     }
     release_buffer(kernel, entry);
     if ((entry.flags & IORING_CQE_F_MORE) != 0) return ran;
     if (kernel.cancelling) return ran + finish(operation, -ECANCELED);
-    if (entry.res > 0 || entry.res == -ENOBUFS) {
-      ++(entry.res > 0 ? counters_.receive_rearms : counters_.buffers_exhausted);
+    if (count > 0 || entry.res == -ENOBUFS) {
+      ++(count > 0 ? counters_.receive_rearms : counters_.buffers_exhausted);
       start(operation);
       return ran;
     }
-    return ran + finish(operation, entry.res);
+    return ran + finish(operation, std::min(entry.res, 0));
+  }
+
+  struct Arrival {
+    std::span<std::byte> bytes;  // none: the end, or an error
+    std::int64_t kernel_to_read_ns = unstamped_ns;
+  };
+  // A stamped one lies in its buffer as
+  //   [ io_uring_recvmsg_out | room for one ancillary message | bytes ]
+  Arrival arrival_of(const KernelSide& kernel, const io_uring_cqe& entry) noexcept {
+    if (entry.res <= 0) return {};
+    const auto index = static_cast<std::uint16_t>(entry.flags >> IORING_CQE_BUFFER_SHIFT);
+    std::byte* const begin = buffer(kernel, index) + kernel.filled[index];
+    const std::span<std::byte> all(begin, static_cast<std::size_t>(entry.res));
+    if (!stamps_) return {.bytes = all};
+    io_uring_recvmsg_out* const out =
+        io_uring_recvmsg_validate(begin, entry.res, &stamped_message_);
+    if (out == nullptr) return {};
+    return {.bytes = all.subspan(stamped_header_bytes),
+            .kernel_to_read_ns = stamp_age_ns(
+                io_uring_recvmsg_cmsg_firsthdr(out, &stamped_message_), received_realtime_ns_)};
   }
 
   void release_buffer(KernelSide& kernel, const io_uring_cqe& entry) noexcept {
@@ -382,8 +420,12 @@ class UringBackend final : public Backend {
 
   io_uring ring_{};
   Ticks (*clock_)() noexcept;
+  bool stamps_;
   LoopCounters& counters_;
+  const char* name_ = "";
   Ticks received_;
+  std::int64_t received_realtime_ns_ = 0;  // as received_, with stamps only
+  msghdr stamped_message_{};               // what a stamped receive asks for: the stamp
   bool incremental_ = false;
   std::uint32_t completions_max_ = 0;
   std::uint32_t completions_reserved_ = 0;  // <= completions_max_, so the queue cannot overflow

@@ -21,8 +21,8 @@ namespace {
 class OurClient {
  public:
   OurClient(const FrameServer& server, const FrameSource& source, const net::TlsContext* tls,
-            bool look)
-      : wanted_(source.messages), look_(look) {
+            bool look, bool stamps)
+      : loop_(net::LoopOptions{.receive_stamps = stamps}), wanted_(source.messages), look_(look) {
     net::WebSocketClientOptions options;
     options.url = server.url();
     options.tls = source.tls ? tls : nullptr;
@@ -59,7 +59,7 @@ class OurClient {
     static_cast<OurClient*>(context)->closed_ = true;
   }
 
-  net::Loop loop_{net::LoopOptions{}};
+  net::Loop loop_;
   std::optional<net::WebSocketClient> client_;
   Taken taken_;
   std::uint64_t wanted_;
@@ -127,14 +127,17 @@ class Scratch {
   std::filesystem::path folder;
 };
 
-enum class Client { Ours, Beast, Floor };
+enum class Client { Ours, OursStamped, Beast, Floor };
 
 // CPU time a message, in ns.
 double measure(Client client, const FrameSource& source, const net::CertificateFiles& certificates,
                const net::TlsContext& tls, bool look) {
   FrameServer server(source, certificates);
   Taken taken;
-  if (client == Client::Ours) taken = OurClient(server, source, &tls, look).run();
+  const bool stamps = client == Client::OursStamped;
+  if (stamps || client == Client::Ours) {
+    taken = OurClient(server, source, &tls, look, stamps).run();
+  }
   if (client == Client::Beast) taken = take_by_beast(server, source, certificates, look);
   if (client == Client::Floor) taken = take_by_floor(server, source, look);
   server.join();
@@ -154,6 +157,7 @@ void bench_net_client(Report& report, Scale scale) {
   const FrameSource ws{unit * 10, 50, false};
   const FrameSource wss{unit * 5, 50, true};
   const FrameSource wss_single{unit, 1, true};
+  const FrameSource ws_single{unit, 1, false};
   for (const FrameSource& source : {ws, wss, wss_single}) {
     for (const Client client : {Client::Ours, Client::Beast}) {
       FrameSource few = source;
@@ -165,13 +169,14 @@ void bench_net_client(Report& report, Scale scale) {
   const auto openssl_records = net::TlsContext::client(
       {.ca_file = certificates.ca_file, .records = net::TlsRecordReader::OpenSsl});
   std::vector<double> ws_ours, ws_beast, ws_floor, wss_ours, wss_beast, single_ours, single_beast;
-  std::vector<double> single_openssl;
+  std::vector<double> single_openssl, ws_stamped, ws_single_plain, ws_single_stamped;
   for (unsigned round = 0; round < rounds; ++round) {
     const auto timed = [&](Client client, const FrameSource& source) {
       return measure(client, source, certificates, tls, false);
     };
     ws_floor.push_back(timed(Client::Floor, ws));
     ws_ours.push_back(timed(Client::Ours, ws));
+    ws_stamped.push_back(timed(Client::OursStamped, ws));
     ws_beast.push_back(timed(Client::Beast, ws));
     wss_ours.push_back(timed(Client::Ours, wss));
     wss_beast.push_back(timed(Client::Beast, wss));
@@ -179,12 +184,16 @@ void bench_net_client(Report& report, Scale scale) {
     single_beast.push_back(timed(Client::Beast, wss_single));
     single_openssl.push_back(
         measure(Client::Ours, wss_single, certificates, openssl_records, false));
+    ws_single_plain.push_back(timed(Client::Ours, ws_single));
+    ws_single_stamped.push_back(timed(Client::OursStamped, ws_single));
   }
   report.ratio("net.ws_cpu_vs_beast", ws_ours, ws_beast);
   report.ratio("net.ws_cpu_over_floor", ws_ours, ws_floor);
   report.ratio("net.wss_cpu_vs_beast", wss_ours, wss_beast);
   report.ratio("net.wss1_cpu_vs_beast", single_ours, single_beast);
   report.ratio("net.wss1_cpu_own_vs_openssl_records", single_ours, single_openssl);
+  report.ratio("net.ws_cpu_stamped_vs_plain", ws_stamped, ws_ours);
+  report.ratio("net.ws1_cpu_stamped_vs_plain", ws_single_stamped, ws_single_plain);
 }
 
 }  // namespace ringside::perf

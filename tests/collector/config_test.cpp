@@ -156,6 +156,13 @@ TEST_F(ConfigFile, RecordsAreReadByUsUnlessOpenSslIsNamed) {
   expect_error("depth = 25", "tls_records = \"boring\"", {"tls_records", "own or openssl"});
 }
 
+TEST_F(ConfigFile, TheKernelStampsNothingUnlessAskedTo) {
+  EXPECT_FALSE(load(valid).deployment.collectors[0].receive_stamps);
+  const auto config = load(replaced("name = \"c0\"\n", "name = \"c0\"\nreceive_stamps = true\n"));
+  EXPECT_TRUE(config.deployment.collectors[0].receive_stamps);
+  expect_error("name = \"w0\"\n", "name = \"w0\"\nreceive_stamps = true\n", {"receive_stamps"});
+}
+
 TEST_F(ConfigFile, AProxyIsAnHttpUrlWithoutAPath) {
   const auto config = load(replaced("depth = 25",
                                     "proxy = \"http://proxy.local:3128\"\n"

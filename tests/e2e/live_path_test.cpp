@@ -37,6 +37,25 @@ TEST_P(Backends, FourGeneratedInstrumentsComeUpLiveAndNothingIsLeftBehind) {
   EXPECT_EQ(system.scratch.segments_left(), std::vector<std::string>{});
 }
 
+// The kernel begins to stamp a little after it was asked to, and not at all what came before.
+TEST_P(Backends, KernelStampsAreAStageOfTheirOwnWhereAsked) {
+  auto options = generated("kraken:BTC/USD,ETH/USD,SOL/USD,XRP/USD;depth=25;rate=2000");
+  options.environment = {{"RINGSIDE_NET_BACKEND", GetParam()}};
+  options.collector_keys = "receive_stamps = true\n";
+  LiveSystem system(options);
+  system.start();
+  EXPECT_TRUE(all_live(system, 4));
+  EXPECT_TRUE(becomes_true([&] {
+    const auto latency = json::parse(system.ringside({"latency", "--json"}).out);
+    for (const auto& stage : latency.at("stages")) {
+      EXPECT_EQ(stage.at("other_clock"), stage.at("stage") == "kernel_to_read");
+      if (stage.at("stage") == "kernel_to_read") return stage.at("count") > 100;
+    }
+    return false;
+  }));
+  system.stop();
+}
+
 INSTANTIATE_TEST_SUITE_P(LivePath, Backends, ::testing::Values("uring", "epoll"));
 
 // One venue's generated market, and how many points of it must have been seen at least.

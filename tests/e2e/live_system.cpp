@@ -43,8 +43,8 @@ void LiveSystem::wait_ready(Process& process, const std::string& log) {
 }
 
 Endpoints LiveSystem::launch_exchange(const VenueOptions& venue, const std::string& name,
-                                                 const std::string& listen,
-                                                 std::unique_ptr<Process>& process) {
+                                      const std::string& listen,
+                                      std::unique_ptr<Process>& process) {
   std::vector<std::string> arguments{"ringside-exchange", "--listen", listen};
   if (options_.tls) {
     arguments.insert(arguments.end(), {"--tls", "--state-dir", scratch.path(name)});
@@ -91,7 +91,8 @@ std::string LiveSystem::venue_table(const VenueOptions& venue, const Endpoints& 
 void LiveSystem::write_config() {
   const auto state_dir = options_.state_dir.empty() ? scratch.path("state") : options_.state_dir;
   std::string text = "instance = \"test\"\nwait = \"adaptive\"\n[memory]\n" + options_.memory_keys +
-                     "[[collector]]\nname = \"c0\"\nstate_dir = \"" + state_dir + "\"\n";
+                     "[[collector]]\nname = \"c0\"\nstate_dir = \"" + state_dir + "\"\n" +
+                     options_.collector_keys;
   for (unsigned i = 0; i < options_.workers; ++i) {
     text += "[[worker]]\nname = \"w" + std::to_string(i) + "\"\n";
   }

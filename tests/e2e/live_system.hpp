@@ -32,7 +32,8 @@ struct SystemOptions : VenueOptions {
   std::vector<VenueOptions> more{};  // venues beside the first
   unsigned workers = 1;              // w0, w1, ...; a thread each
   std::string memory_keys = "spsc_slots = 65536\nevents_slots = 131072\ninstruments_max = 256\n";
-  std::string state_dir{};            // empty: in the scratch folder
+  std::string state_dir{};  // empty: in the scratch folder
+  std::string collector_keys{};
   bool tls = true;                    // a restarted exchange has another authority: false for that
   std::vector<std::string> within{};  // a program and its arguments, which starts all the others
 };
@@ -77,7 +78,7 @@ class LiveSystem {
   std::unique_ptr<Process> launch(std::vector<std::string> arguments, const std::string& log);
   void wait_ready(Process& process, const std::string& log);
   Endpoints launch_exchange(const VenueOptions& venue, const std::string& name,
-                           const std::string& listen, std::unique_ptr<Process>& process);
+                            const std::string& listen, std::unique_ptr<Process>& process);
   void write_config();
   std::string venue_table(const VenueOptions& venue, const Endpoints& endpoint) const;
 

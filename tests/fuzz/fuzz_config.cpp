@@ -68,6 +68,7 @@ void write_process(std::ostream& out, const char* kind, const ipc::ProcessSpec& 
   }
   out << "]\n";
   if (!process.state_dir.empty()) out << "state_dir = " << quoted(process.state_dir) << "\n";
+  if (process.receive_stamps) out << "receive_stamps = true\n";
   if (process.publish_first) out << "publish_first = true\n";
 }
 

@@ -7,10 +7,13 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include <array>
 #include <cstdio>
+#include <cstring>
 #include <vector>
 
 #include "loopback.hpp"
+#include "net/receive_stamps.hpp"
 
 namespace ringside::net {
 namespace {
@@ -168,9 +171,54 @@ TEST_P(LoopTest, BytesBehindAReceivedRunAreReadable) {
   wired.channel.receive.callback = [](void*, const Completion&) noexcept {};
 }
 
+// Both ends of a TCP connection, one of them a channel: only there does the kernel stamp.
+struct Stamped {
+  Channel channel;
+  int other;
+  std::vector<std::int64_t> ages;
+
+  explicit Stamped(Loop& loop) : channel(loop, {.count = 4, .bytes = 256}) {
+    const Listener listener;
+    SocketAddress address = parse_numeric("127.0.0.1", listener.port).value();
+    other = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    EXPECT_EQ(::connect(other, &address.any, address.bytes), 0);
+    EXPECT_EQ(channel.adopt(listener.accept(loop.socket_flags())), 0);
+    channel.receive.context = this;
+    channel.receive.callback = [](void* context, const Completion& completion) noexcept {
+      if (completion.result <= 0) return;
+      EXPECT_EQ(std::string_view(reinterpret_cast<const char*>(completion.bytes.data()),
+                                 completion.bytes.size()),
+                "stamp me");
+      static_cast<Stamped*>(context)->ages.push_back(completion.kernel_to_read_ns);
+    };
+    channel.start_receive();
+  }
+  ~Stamped() { ::close(other); }
+};
+
+TEST_P(LoopTest, AReceiveSaysHowLongTheKernelHadTheBytesWhereItWasAskedTo) {
+  Stamped stamped(loop());
+  const bool asked = options_of(GetParam()).receive_stamps;
+  // The kernel begins to stamp some time after it was asked to.
+  for (bool done = false; !done;) {
+    const std::size_t before = stamped.ages.size();
+    const std::int64_t sending_ns = realtime_ns();
+    ASSERT_EQ(::send(stamped.other, "stamp me", 8, 0), 8);
+    const std::int64_t sent_ns = realtime_ns();
+    const std::int64_t reading_ns = realtime_ns();
+    ASSERT_TRUE(turn_until([&] { return stamped.ages.size() > before; }));
+    const std::int64_t age_ns = stamped.ages.back();
+    done = age_ns != unstamped_ns || !asked;
+    if (age_ns == unstamped_ns) continue;
+    EXPECT_TRUE(asked);
+    EXPECT_GE(age_ns, reading_ns - sent_ns);
+    EXPECT_LE(age_ns, realtime_ns() - sending_ns);
+  }
+}
+
 // What a round's callbacks start goes to the kernel with the next round's wait.
 TEST_P(LoopTest, ARoundThatAnswersWhatItReceivesIsOneSystemCall) {
-  if (GetParam() == TestBackend::Epoll) return;  // there each send is a call of its own
+  if (is_epoll(GetParam())) return;  // there each send is a call of its own
   Wired wired(loop(), {.count = 2, .bytes = 64});
   wired.channel.receive.callback = [](void* context, const Completion& completion) noexcept {
     auto& self = *static_cast<Wired*>(context);
@@ -197,6 +245,34 @@ TEST_P(LoopTest, ARoundThatAnswersWhatItReceivesIsOneSystemCall) {
 }
 
 RINGSIDE_OVER_EACH_BACKEND(LoopTest);
+
+struct StampMessage {
+  alignas(cmsghdr) std::array<std::byte, stamp_control_bytes> control{};
+
+  StampMessage(timespec stamp, int type = SCM_TIMESTAMPNS) {
+    header()->cmsg_level = SOL_SOCKET;
+    header()->cmsg_type = type;
+    header()->cmsg_len = CMSG_LEN(sizeof(stamp));
+    std::memcpy(CMSG_DATA(header()), &stamp, sizeof(stamp));
+  }
+  cmsghdr* header() { return reinterpret_cast<cmsghdr*>(control.data()); }
+};
+
+TEST(ReceiveStamp, IsAnAgeByTheSameClock) {
+  StampMessage message({.tv_sec = 7, .tv_nsec = 5});
+  EXPECT_EQ(stamp_age_ns(message.header(), 7 * ns_per_s + 1005), 1000);
+  EXPECT_EQ(stamp_age_ns(message.header(), 7 * ns_per_s + 5), 0);
+}
+
+TEST(ReceiveStamp, OfTheFutureOrOfAnotherKindOrNoneIsNoAge) {
+  StampMessage message({.tv_sec = 7, .tv_nsec = 5});
+  EXPECT_EQ(stamp_age_ns(message.header(), 7 * ns_per_s), unstamped_ns);
+  EXPECT_EQ(stamp_age_ns(nullptr, 8 * ns_per_s), unstamped_ns);
+  message.header()->cmsg_len = CMSG_LEN(8);
+  EXPECT_EQ(stamp_age_ns(message.header(), 8 * ns_per_s), unstamped_ns);
+  StampMessage other({.tv_sec = 7, .tv_nsec = 5}, SCM_RIGHTS);
+  EXPECT_EQ(stamp_age_ns(other.header(), 8 * ns_per_s), unstamped_ns);
+}
 
 // The tests themselves may be run with a backend forced.
 class LoopEnvironment : public testing::Test {

@@ -19,12 +19,18 @@
 
 namespace ringside::net {
 
-enum class TestBackend { Uring, UringOfKernel61, Epoll };
+enum class TestBackend { Uring, UringOfKernel61, Epoll, UringStamped, EpollStamped };
+
+inline bool is_epoll(TestBackend backend) {
+  return backend == TestBackend::Epoll || backend == TestBackend::EpollStamped;
+}
 
 inline LoopOptions options_of(TestBackend backend) {
   LoopOptions options;
-  options.backend = backend == TestBackend::Epoll ? BackendKind::Epoll : BackendKind::Uring;
+  options.backend = is_epoll(backend) ? BackendKind::Epoll : BackendKind::Uring;
   options.kernel_6_1 = backend == TestBackend::UringOfKernel61;
+  options.receive_stamps =
+      backend == TestBackend::UringStamped || backend == TestBackend::EpollStamped;
   return options;
 }
 
@@ -43,7 +49,7 @@ class OverEachBackend : public testing::TestWithParam<TestBackend> {
   void SetUp() override {
     ::unsetenv("RINGSIDE_NET_BACKEND");
     ::unsetenv("RINGSIDE_NET_KERNEL");
-    if (GetParam() != TestBackend::Epoll && !uring_works()) {
+    if (!is_epoll(GetParam()) && !uring_works()) {
       GTEST_SKIP() << "this machine refuses io_uring";
     }
     loop_ = std::make_unique<Loop>(options_of(GetParam()));
@@ -78,15 +84,21 @@ inline std::string backend_label(const testing::TestParamInfo<TestBackend>& info
       return "Uring";
     case TestBackend::UringOfKernel61:
       return "UringOfKernel61";
+    case TestBackend::UringStamped:
+      return "UringStamped";
+    case TestBackend::EpollStamped:
+      return "EpollStamped";
     default:
       return "Epoll";
   }
 }
 
-#define RINGSIDE_OVER_EACH_BACKEND(suite)                                                    \
-  INSTANTIATE_TEST_SUITE_P(                                                                  \
-      Net, suite,                                                                            \
-      testing::Values(TestBackend::Uring, TestBackend::UringOfKernel61, TestBackend::Epoll), \
+// With receive stamps each backend takes another way through the kernel: everything over both.
+#define RINGSIDE_OVER_EACH_BACKEND(suite)                                                   \
+  INSTANTIATE_TEST_SUITE_P(                                                                 \
+      Net, suite,                                                                           \
+      testing::Values(TestBackend::Uring, TestBackend::UringOfKernel61, TestBackend::Epoll, \
+                      TestBackend::UringStamped, TestBackend::EpollStamped),                \
       backend_label)
 
 // A plain listening socket of the test's own.

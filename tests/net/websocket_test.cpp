@@ -36,6 +36,27 @@ TEST_P(WebSocketTest, MessagesAreEchoedInPlainAndInTls) {
   }
 }
 
+TEST_P(WebSocketTest, AMessageCarriesTheKernelsStampWhereOneWasAskedFor) {
+  LocalTls local;
+  const bool asked = options_of(GetParam()).receive_stamps;
+  for (const bool tls : {false, true}) {
+    SCOPED_TRACE(tls);
+    ServerSide server(loop(), {.tls = tls ? &local.server : nullptr});
+    ClientSide client(loop(), {.url = url_of(server.server, "/", tls), .tls = &local.client});
+    client.client.connect();
+    ASSERT_TRUE(turn_until([&] { return client.opened > 0; }));
+    // The kernel begins to stamp some time after it was asked to.
+    do {
+      const std::size_t before = client.texts.size();
+      ASSERT_TRUE(client.client.send_text("when?"));
+      ASSERT_TRUE(turn_until([&] { return client.texts.size() > before; }));
+    } while (asked && client.times.kernel_to_read_ns == unstamped_ns);
+    EXPECT_EQ(client.times.kernel_to_read_ns >= 0, asked);
+    client.client.abort();
+    ASSERT_TRUE(turn_until([&] { return client.closed > 0; }));
+  }
+}
+
 TEST_P(WebSocketTest, FramesOfEverySizeArriveWholeAcrossReads) {
   LocalTls local;
   for (const bool tls : {false, true}) {

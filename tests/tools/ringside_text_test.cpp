@@ -279,6 +279,19 @@ TEST(LatencyReport, TableFitsEightyColumnsAndJsonHoldsEveryColumn) {
   EXPECT_EQ(read["stages"][0]["count"], 1'000'000);
 }
 
+TEST(LatencyReport, TheStageOfAnotherClockIsMarked) {
+  const std::vector<StageRow> rows{row_of("kernel_to_read", "c0.0", 30'000, 9),
+                                   row_of("read_to_decrypted", "c0.0", 900, 9)};
+  const auto table = latency_table(rows);
+  const auto mark = table.find("CLOCK_REALTIME");
+  EXPECT_GT(mark, table.find("kernel_to_read"));
+  EXPECT_LT(mark, table.find("read_to_decrypted"));
+  EXPECT_EQ(table.find("CLOCK_REALTIME", mark + 1), std::string::npos);
+  const auto read = json::parse(latency_json("demo", rows));
+  EXPECT_EQ(read["stages"][0]["other_clock"], true);
+  EXPECT_EQ(read["stages"][1]["other_clock"], false);
+}
+
 TEST(LatencyReport, DifferenceHoldsWhatCameInBetween) {
   const std::vector<StageRow> before{row_of("worker", "w0.0", 1'000, 5),
                                      row_of("ring_hop", "w0.0", 7, 2)};

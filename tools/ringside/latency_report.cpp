@@ -27,6 +27,9 @@ std::size_t order_of(std::string_view stage) {
   return static_cast<std::size_t>(std::find(known.begin(), known.end(), stage) - known.begin());
 }
 
+// From the kernel's stamp, which is not of the clock that all other stages are measured with.
+bool of_other_clock(std::string_view stage) { return stage == ipc::stage::kernel_to_read; }
+
 void collect_process(const std::string& instance, const std::string& name,
                      std::vector<StageRow>& rows) {
   ipc::Segment segment;
@@ -102,6 +105,7 @@ std::string latency_table(const std::vector<StageRow>& rows) {
     }
     text += fmt::format(" {:>6}\n", duration_text(row.histogram.max()));
     if (row.beyond > 0) text += fmt::format("  {} of these took longer than 60 s\n", row.beyond);
+    if (of_other_clock(row.stage)) text += "  by CLOCK_REALTIME, in no other stage's figures\n";
   }
   return text;
 }
@@ -116,7 +120,8 @@ std::string latency_json(const std::string& instance, const std::vector<StageRow
       json.member(percentile.key, row.histogram.percentile(percentile.percent));
     }
     json.member("max_ns", row.histogram.max()).member("mean_ns", row.histogram.mean());
-    json.member("beyond_range", row.beyond).end_object();
+    json.member("beyond_range", row.beyond);
+    json.member("other_clock", of_other_clock(row.stage)).end_object();
   }
   return json.end_array().end_object().text() + "\n";
 }
