@@ -20,6 +20,8 @@ namespace {
 // A leftover up to this is moved to the front of the inbox, which keeps the touched pages few; a
 // longer one only when room runs out.
 constexpr std::size_t cheap_move_bytes = 4096;
+// So much of what arrives is copied behind a leftover at first, then twice as much each time.
+constexpr std::size_t join_bytes_first = 2048;
 
 CloseReason reason_of(int error) noexcept {
   return error == ECONNRESET || error == EPIPE || error == ETIMEDOUT ? CloseReason::PeerReset
@@ -286,13 +288,13 @@ void Stream::received(void* context, const Completion& completion) noexcept {
 void Stream::receive_plain(const Completion& arrival) noexcept {
   const ReceiveTimes times{arrival.received, arrival.received, arrival.kernel_to_read_ns};
   std::span<std::byte> bytes = arrival.bytes;
-  if (inbox_begin_ == inbox_end_) {
-    const std::size_t consumed = callbacks_.on_bytes(callbacks_.context, bytes, times);
-    RINGSIDE_DCHECK(consumed <= bytes.size());
-    bytes = bytes.subspan(consumed);
-  }
-  // Behind a leftover, or a leftover itself: only whole when it lies in the inbox.
-  bool fresh = inbox_begin_ != inbox_end_;
+  if (inbox_begin_ != inbox_end_) bytes = complete_leftover(bytes, times);
+  if (bytes.empty() || state_ != StreamState::Open) return;
+  const std::size_t consumed = callbacks_.on_bytes(callbacks_.context, bytes, times);
+  RINGSIDE_DCHECK(consumed <= bytes.size());
+  bytes = bytes.subspan(consumed);
+  // The new leftover. One too large for the room is presented as far as it fits, again and again.
+  bool fresh = false;
   while (!bytes.empty() && state_ == StreamState::Open) {
     const auto room = inbox_room();
     const std::size_t count = std::min(room.size(), bytes.size());
@@ -300,9 +302,38 @@ void Stream::receive_plain(const Completion& arrival) noexcept {
     std::memcpy(room.data(), bytes.data(), count);
     inbox_end_ += count;
     bytes = bytes.subspan(count);
-    if (fresh || !bytes.empty()) deliver_inbox(times);
+    if (fresh || !bytes.empty()) (void)deliver_inbox(times);
     fresh = true;
   }
+}
+
+// Completes the leftover in the inbox, by no more of `bytes` than that takes. Returns what is to be
+// read where it lies; nothing when all of it is in the inbox.
+//
+//     inbox  [ leftover | copy ]        consumed: the leftover and the first c bytes of the copy
+//     bytes             [ ...c ....... ]
+//                            ^ read on from here
+std::span<std::byte> Stream::complete_leftover(std::span<std::byte> bytes,
+                                               ReceiveTimes times) noexcept {
+  for (std::size_t most = join_bytes_first; state_ == StreamState::Open; most *= 2) {
+    const std::size_t leftover = inbox_end_ - inbox_begin_;
+    const auto room = inbox_room();
+    const std::size_t count = std::min({room.size(), bytes.size(), most});
+    if (count == 0) {
+      close(CloseReason::TooLarge, "receive buffer full");
+      break;
+    }
+    std::memcpy(room.data(), bytes.data(), count);
+    inbox_end_ += count;
+    const std::size_t consumed = deliver_inbox(times);
+    if (count == bytes.size()) break;
+    if (consumed >= leftover) {
+      inbox_begin_ = inbox_end_ = 0;
+      return bytes.subspan(consumed - leftover);
+    }
+    bytes = bytes.subspan(count);
+  }
+  return {};
 }
 
 void Stream::receive_tls(const Completion& arrival) noexcept {
@@ -315,7 +346,7 @@ void Stream::receive_tls(const Completion& arrival) noexcept {
     inbox_end_ += read.bytes;
     kick_send();  // TLS may have had something to say
     if (read.bytes > 0) {
-      deliver_inbox({arrival.received, loop_.now(), arrival.kernel_to_read_ns});
+      (void)deliver_inbox({arrival.received, loop_.now(), arrival.kernel_to_read_ns});
     }
     if (state_ != StreamState::Open) return;
     switch (read.status) {
@@ -345,18 +376,19 @@ std::span<std::byte> Stream::inbox_room() noexcept {
   return inbox_.span().subspan(inbox_end_, limit - inbox_end_);
 }
 
-void Stream::deliver_inbox(ReceiveTimes times) noexcept {
+std::size_t Stream::deliver_inbox(ReceiveTimes times) noexcept {
   const auto bytes = inbox_.span().subspan(inbox_begin_, inbox_end_ - inbox_begin_);
   const std::size_t consumed = callbacks_.on_bytes(callbacks_.context, bytes, times);
   RINGSIDE_DCHECK(consumed <= bytes.size());
   inbox_begin_ += consumed;
   if (inbox_begin_ == inbox_end_) inbox_begin_ = inbox_end_ = 0;
+  return consumed;
 }
 
 void Stream::present_again() noexcept {
   if (state_ != StreamState::Open || inbox_begin_ == inbox_end_) return;
   const Ticks now = loop_.now();
-  deliver_inbox({now, now});
+  (void)deliver_inbox({now, now});
 }
 
 void Stream::end_of_stream(bool announced) noexcept {

@@ -59,8 +59,8 @@ struct ReceiveTimes {
 struct StreamCallbacks {
   void* context = nullptr;
   void (*on_open)(void* context) noexcept = nullptr;
-  // Returns how many bytes of the front are done with. All of `bytes` is writable, and
-  // padding_bytes behind it readable; both only during the call.
+  // Returns how many bytes of the front are done with; the others stay as they were. All of `bytes`
+  // is writable, and padding_bytes behind it readable; both only during the call.
   std::size_t (*on_bytes)(void* context, std::span<std::byte> bytes,
                           ReceiveTimes times) noexcept = nullptr;
   void (*on_sent)(void* context) noexcept = nullptr;  // the send queue has become empty
@@ -154,8 +154,9 @@ class Stream {
   void receive_tls(const Completion& arrival) noexcept;
   bool continue_handshake() noexcept;
   void end_of_stream(bool announced) noexcept;
+  std::span<std::byte> complete_leftover(std::span<std::byte> bytes, ReceiveTimes times) noexcept;
   std::span<std::byte> inbox_room() noexcept;
-  void deliver_inbox(ReceiveTimes times) noexcept;
+  std::size_t deliver_inbox(ReceiveTimes times) noexcept;  // how much of it was consumed
 
   bool write_record() noexcept;
   void kick_send() noexcept;

@@ -105,6 +105,28 @@ TEST_P(StreamTest, WhatIsLeftIsPresentedAgainWithMoreBehindIt) {
   }
 }
 
+// What is copied to complete a leftover grows from 2 KiB: units below it, about it, far above it.
+TEST_P(StreamTest, ALeftoverIsCompletedWhateverTheSizesOfUnitsAndArrivals) {
+  for (const std::size_t unit : {3u, 700u, 2047u, 2048u, 5000u, 40'000u}) {
+    SCOPED_TRACE(unit);
+    Party client(loop());
+    Party server(loop(), {.send_queue_bytes = 128 * 1024});
+    join(client, server);
+    client.unit = unit;
+    std::string sent;
+    std::mt19937_64 random(unit);
+    for (int i = 0; i < 40; ++i) {
+      std::string piece(1 + random() % 30'000, 0);
+      for (char& octet : piece) octet = static_cast<char>(random());
+      sent += piece;
+      ASSERT_TRUE(turn_until([&] { return server.say(piece); }));
+    }
+    sent.resize(sent.size() / unit * unit);
+    ASSERT_TRUE(turn_until([&] { return client.received.size() == sent.size(); }));
+    EXPECT_TRUE(client.received == sent);
+  }
+}
+
 TEST_P(StreamTest, ManyMegabytesPassThroughASmallQueueUnharmed) {
   LocalTls local;
   for (const bool tls : {false, true}) {
