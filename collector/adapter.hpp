@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "collector/channels.hpp"
 #include "collector/counters.hpp"
 #include "collector/record_writer.hpp"
 #include "ringside/event.hpp"
@@ -86,6 +87,13 @@ class Adapter {
   [[nodiscard]] virtual bool add(VenueInstrument instrument, Now now) noexcept = 0;
   // Ends its subscriptions. Its state is Failed, cause Removed, until it is added again.
   virtual void remove(InstrumentId instrument, Now now) noexcept = 0;
+
+  // --- Change at run time: of a channel, of all its instruments ---
+
+  // Those are collected from now on, and the others no more; of one that stays nothing is touched.
+  // Where a connection has no room for the streams of a channel more, connection_count() has grown.
+  // Without a book an instrument has an epoch of its own, as it has with one.
+  virtual void set_channels(const Channels& channels, Now now) noexcept = 0;
 
   [[nodiscard]] virtual const Counters& counters() const noexcept = 0;
 };

@@ -139,7 +139,7 @@ BinanceAdapter::BinanceAdapter(BinanceConfig config, RecordWriter& records, Adap
     connection.changing.reserve(binance_streams_a_message);
     connection.streams = std::move(streams);
     if (!connection.streams.begins) {  // it follows the one that it goes with
-      connections_.back().trades = static_cast<ConnectionIndex>(connections_.size());
+      connections_.back().others.front() = static_cast<ConnectionIndex>(connections_.size());
     }
     connections_.push_back(std::move(connection));
   }
@@ -194,6 +194,10 @@ void BinanceAdapter::take(ConnectionIndex connection, const BinanceMessage& mess
   }
   const auto index = message.symbol;
   if (instruments_[index].away()) return counters_.add(Count::AfterRemoval);
+  const bool wanted = message.event == BinanceEvent::Depth        ? config_.books
+                      : message.event == BinanceEvent::BookTicker ? config_.bbos
+                                                                  : config_.trades;
+  if (!wanted) return counters_.add(Count::AfterRemoval);
   if (!symbols_.units(index).known) return counters_.add(Count::DeltasWhileSyncing);
   switch (message.event) {
     case BinanceEvent::Depth:
@@ -203,9 +207,9 @@ void BinanceAdapter::take(ConnectionIndex connection, const BinanceMessage& mess
     default:
       break;
   }
-  const bool wanted =
+  const bool of_our_kind =
       (message.event == BinanceEvent::Trade) == (config_.trade_kind == BinanceTrades::Every);
-  if (!wanted) return counters_.add(Count::UnknownMessage);
+  if (!of_our_kind) return counters_.add(Count::UnknownMessage);
   take_trade(index, message, now);
 }
 

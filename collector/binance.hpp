@@ -19,6 +19,10 @@
 // has, on each of its connections, streams or not, and wants them or not; where these differ, a
 // message goes out, one at a time on each connection.
 //
+// So it is with channels (binance_channels.cpp). The instruments of a shard share the connection at
+// which they are at home, and up to two more: of a layout that has two, or for a channel that was
+// added where the first had no room. Each stream goes over one of them; the home carries the depth.
+//
 // What the venue lists is asked for each metadata_period_ns, all of it: what is new, halted, gone
 // or has other increments is announced (listings.hpp). Who is listed no more has no streams and no
 // book until it is again (binance_listings.cpp).
@@ -29,6 +33,7 @@
 // for exchangeInfo. Fails by: counting, and the instrument's published state.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -126,6 +131,7 @@ class BinanceAdapter final : public Adapter {
                  Now now) noexcept override;
   [[nodiscard]] bool add(VenueInstrument instrument, Now now) noexcept override;
   void remove(InstrumentId instrument, Now now) noexcept override;
+  void set_channels(const Channels& channels, Now now) noexcept override;
 
   [[nodiscard]] const Counters& counters() const noexcept override { return counters_; }
   [[nodiscard]] const BinanceCounts& counts(SymbolIndex index) const noexcept {
@@ -140,10 +146,12 @@ class BinanceAdapter final : public Adapter {
   // An instrument's streams on one connection.
   struct Place {
     ConnectionIndex connection = no_connection;
-    bool planned = false;  // its path or its batches name them: they come by themselves
-    bool has = false;      // as far as is known
-    bool ending = false;   // asked to end, and not answered: what begins anew waits for that
+    StreamSet planned = 0;  // its path or its batches name them: they come by themselves
+    StreamSet has = 0;      // as far as is known
+    StreamSet asked = 0;    // that the message under way is about
+    StreamSet ending = 0;   // of those, asked to end: what begins anew waits for the answer
   };
+  static constexpr std::size_t others_max = 2;  // of three streams, each over its own
   struct Instrument {
     Instrument(BinanceInstrument of, DepthJoin continuity)
         : given(std::move(of)), join(std::move(continuity)) {}
@@ -152,9 +160,9 @@ class BinanceAdapter final : public Adapter {
     DepthJoin join;
     RestSchedule::Task task = 0;  // its depth request
     Place home;                   // whose opening begins it, and whose end ends its book
-    Place trades;                 // of a layout with two connections
-    bool streams = false;         // the venue has acknowledged its depth stream
-    bool was_live = false;        // on this connection
+    std::array<Place, others_max> others;
+    bool streams = false;   // the venue has acknowledged its depth stream
+    bool was_live = false;  // on this connection
     bool removed = false;
     bool delisted = false;      // by the venue
     bool halted = false;        // by the venue
@@ -190,10 +198,10 @@ class BinanceAdapter final : public Adapter {
     explicit Connection(PaceLimit limit) : messages(limit) {}
     BinanceStreams streams;
     Pacer messages;
-    bool paced = false;                      // something waits for the pacer
-    ConnectionIndex trades = no_connection;  // that goes with it
-    std::uint32_t places = 0;                // taken: by instruments at home here
-    std::uint32_t members = 0;               // of those, not removed
+    bool paced = false;  // something waits for the pacer
+    std::array<ConnectionIndex, others_max> others{no_connection, no_connection};  // of its shard
+    std::uint32_t places = 0;   // taken: by instruments at home here
+    std::uint32_t members = 0;  // of those, not removed
     bool changes_due = false;
     std::uint64_t change_id = 0;  // of the message whose answer is awaited; 0: none
     bool change_subscribes = false;
@@ -232,6 +240,8 @@ class BinanceAdapter final : public Adapter {
 
   // binance_changes.cpp
   void place(SymbolIndex index, ConnectionIndex home, bool planned) noexcept;
+  void changes_due(ConnectionIndex home) noexcept;
+  ConnectionIndex add_connection(StreamSet carries, bool begins) noexcept;
   [[nodiscard]] static Place* place_of(Instrument& instrument, ConnectionIndex connection) noexcept;
   [[nodiscard]] ConnectionIndex connection_with_room() noexcept;
   void begin_if_ready(SymbolIndex index, Now now) noexcept;
@@ -239,9 +249,18 @@ class BinanceAdapter final : public Adapter {
   void send_changes(ConnectionIndex connection, Now now) noexcept;
   [[nodiscard]] bool gather(ConnectionIndex connection, bool subscribe, Now now) noexcept;
   void stop_waiting(ConnectionIndex connection) noexcept;
+  void take_streams(SymbolIndex index, Place& place, bool begun, Now now) noexcept;
   [[nodiscard]] bool take_change_answer(std::uint64_t id, bool refused, Now now) noexcept;
   void ask_for_terms(Now now) noexcept;
   void take_terms_answer(int status, bool refused, Now now) noexcept;
+
+  // binance_channels.cpp
+  [[nodiscard]] ConnectionIndex carrier_of(ConnectionIndex home, StreamSet stream) const noexcept;
+  [[nodiscard]] bool has_room(ConnectionIndex carrier, ConnectionIndex home) const noexcept;
+  void carry(ConnectionIndex home, StreamSet stream) noexcept;
+  void move_home(ConnectionIndex from, ConnectionIndex to, Now now) noexcept;
+  void begin_book(Instrument& instrument, Now now) noexcept;
+  void end_book(SymbolIndex index, Now now) noexcept;
 
   // binance_listings.cpp
   [[nodiscard]] RestSchedule::Task listings_task() const noexcept {

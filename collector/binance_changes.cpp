@@ -7,9 +7,9 @@
 namespace ringside::collector {
 namespace {
 
-std::string_view path_of(BinanceLayout layout, bool books) noexcept {
+std::string_view path_of(BinanceLayout layout, StreamSet carries) noexcept {
   if (layout == BinanceLayout::OneStream) return "/stream";
-  return books ? "/public/stream" : "/market/stream";
+  return (carries & stream_trades) == 0 ? "/public/stream" : "/market/stream";
 }
 
 }  // namespace
@@ -18,8 +18,18 @@ std::string_view path_of(BinanceLayout layout, bool books) noexcept {
 
 void BinanceAdapter::place(SymbolIndex index, ConnectionIndex home, bool planned) noexcept {
   auto& instrument = instruments_[index];
-  instrument.home = {home, planned, false};
-  instrument.trades = {connections_[home].trades, planned, false};
+  const auto place_at = [&](ConnectionIndex connection) {
+    Place made;
+    made.connection = connection;
+    if (planned && connection != no_connection) {
+      made.planned = connections_[connection].streams.carries & streams_.wanted();
+    }
+    return made;
+  };
+  instrument.home = place_at(home);
+  for (std::size_t i = 0; i < others_max; ++i) {
+    instrument.others[i] = place_at(connections_[home].others[i]);
+  }
   ++connections_[home].places;
   ++connections_[home].members;
 }
@@ -27,8 +37,28 @@ void BinanceAdapter::place(SymbolIndex index, ConnectionIndex home, bool planned
 BinanceAdapter::Place* BinanceAdapter::place_of(Instrument& instrument,
                                                 ConnectionIndex connection) noexcept {
   if (instrument.home.connection == connection) return &instrument.home;
-  if (instrument.trades.connection == connection) return &instrument.trades;
+  for (auto& other : instrument.others) {
+    if (other.connection == connection) return &other;
+  }
   return nullptr;
+}
+
+// Of a whole shard.
+void BinanceAdapter::changes_due(ConnectionIndex home) noexcept {
+  connections_[home].changes_due = true;
+  for (const auto other : connections_[home].others) {
+    if (other != no_connection) connections_[other].changes_due = true;
+  }
+}
+
+ConnectionIndex BinanceAdapter::add_connection(StreamSet carries, bool begins) noexcept {
+  Connection connection(config_.messages);
+  connection.streams.path = path_of(config_.layout, carries);
+  connection.streams.carries = carries;
+  connection.streams.begins = begins;
+  connection.changing.reserve(binance_streams_a_message);
+  connections_.push_back(std::move(connection));
+  return static_cast<ConnectionIndex>(connections_.size() - 1);
 }
 
 // The first that has room, else one more; where the layout asks for two, two.
@@ -37,23 +67,12 @@ ConnectionIndex BinanceAdapter::connection_with_room() noexcept {
   for (ConnectionIndex i = 0; i < connections_.size(); ++i) {
     if (connections_[i].streams.begins && connections_[i].places < share) return i;
   }
-  const bool split = config_.layout == BinanceLayout::PublicAndMarket;
-  const bool books = config_.books || config_.bbos;
-  const auto add = [&](bool carries_books, bool carries_trades, bool begins) {
-    Connection connection(config_.messages);
-    connection.streams.path = path_of(config_.layout, carries_books);
-    connection.streams.carries_books = carries_books;
-    connection.streams.carries_trades = carries_trades;
-    connection.streams.begins = begins;
-    connection.changing.reserve(binance_streams_a_message);
-    connections_.push_back(std::move(connection));
-    return static_cast<ConnectionIndex>(connections_.size() - 1);
-  };
-  if (!split) return add(true, true, true);
-  const auto home = add(books, !books, true);
-  if (books && config_.trades) {
-    const auto trades = add(false, true, false);
-    connections_[home].trades = trades;
+  if (config_.layout == BinanceLayout::OneStream) return add_connection(every_stream, true);
+  if (!config_.books && !config_.bbos) return add_connection(stream_trades, true);
+  const auto home = add_connection(stream_depth | stream_ticker, true);
+  if (config_.trades) {
+    const auto trades = add_connection(stream_trades, false);
+    connections_[home].others.front() = trades;
   }
   return home;
 }
@@ -68,14 +87,14 @@ void BinanceAdapter::reopened(ConnectionIndex index) noexcept {
     auto* const place = place_of(instrument, index);
     if (place == nullptr) continue;
     place->has = place->planned;
-    place->ending = false;
+    place->asked = place->ending = 0;
   }
 }
 
 void BinanceAdapter::begin_if_ready(SymbolIndex index, Now now) noexcept {
   const auto& instrument = instruments_[index];
-  const bool ready = !instrument.away() && !instrument.open && instrument.home.has &&
-                     !instrument.home.ending && connections_[instrument.home.connection].open &&
+  const bool ready = !instrument.away() && !instrument.open && instrument.home.has != 0 &&
+                     instrument.home.ending == 0 && connections_[instrument.home.connection].open &&
                      symbols_.units(index).known;
   if (ready) begin(index, Cause::Starting, now);
 }
@@ -120,13 +139,12 @@ void BinanceAdapter::remove(InstrumentId id, Now now) noexcept {
 // Its streams are asked for, or begin again where they still run.
 void BinanceAdapter::come_back(SymbolIndex index, Now now) noexcept {
   auto& instrument = instruments_[index];
-  auto& home = connections_[instrument.home.connection];
+  const bool connected = connections_[instrument.home.connection].open;
   instrument.terms_due = !symbols_.units(index).known;
   instrument.terms_not_before_ns = now.steady_ns;
   instrument.change_not_before_ns = now.steady_ns;
-  state(instrument, home.open ? State::Syncing : State::Disconnected, Cause::Starting, now);
-  home.changes_due = true;
-  if (home.trades != no_connection) connections_[home.trades].changes_due = true;
+  state(instrument, connected ? State::Syncing : State::Disconnected, Cause::Starting, now);
+  changes_due(instrument.home.connection);
   begin_if_ready(index, now);
 }
 
@@ -138,10 +156,8 @@ void BinanceAdapter::leave(Instrument& instrument) noexcept {
   instrument.open = false;
   instrument.live = false;
   instrument.terms_due = false;
-  auto& home = connections_[instrument.home.connection];
-  --home.members;
-  home.changes_due = true;
-  if (home.trades != no_connection) connections_[home.trades].changes_due = true;
+  --connections_[instrument.home.connection].members;
+  changes_due(instrument.home.connection);
 }
 
 // --- Subscriptions by message -------------------------------------------------------------------
@@ -156,15 +172,18 @@ bool BinanceAdapter::gather(ConnectionIndex index, bool subscribe, Now now) noex
   connection.changes_due = false;
   for (SymbolIndex i = 0; i < instruments_.size(); ++i) {
     auto& instrument = instruments_[i];
-    const auto* const place = place_of(instrument, index);
-    const bool due = place != nullptr && place->has != subscribe && instrument.away() != subscribe;
-    if (!due) continue;
+    auto* const place = place_of(instrument, index);
+    if (place == nullptr) continue;
+    const StreamSet wants = instrument.away() ? 0 : connection.streams.carries & streams_.wanted();
+    const StreamSet due = subscribe ? wants & ~place->has : place->has & ~wants;
+    if (due == 0) continue;
     connection.changes_due = true;
     if (subscribe && instrument.change_not_before_ns > now.steady_ns) continue;
     if (streams + 3 > binance_streams_a_message) break;
     if (connection.changing.size() == connection.changes_most) break;
     if (streams != 0) text_ += ',';
-    streams += append_streams(text_, streams_, connection.streams, instrument.given.symbol);
+    streams += append_streams(text_, streams_, due, instrument.given.symbol);
+    place->asked = due;
     connection.changing.push_back(i);
   }
   return !connection.changing.empty();
@@ -189,7 +208,8 @@ void BinanceAdapter::send_changes(ConnectionIndex index, Now now) noexcept {
   connection.change_id = ++last_change_id_;
   connection.change_until_ns = now.steady_ns + binance_answer_within_ns;
   for (const auto each : connection.changing) {
-    place_of(instruments_[each], index)->ending = !connection.change_subscribes;
+    auto& place = *place_of(instruments_[each], index);
+    place.ending = connection.change_subscribes ? 0 : place.asked;
   }
   text_.append(R"(],"id":)").append(std::to_string(connection.change_id)).append("}");
   connection.messages.begin(1);
@@ -201,8 +221,13 @@ void BinanceAdapter::stop_waiting(ConnectionIndex index) noexcept {
   for (const auto each : connections_[index].changing) {
     auto& instrument = instruments_[each];
     auto& place = *place_of(instrument, index);
-    place.has = instrument.away();
-    place.ending = false;
+    const auto asked = std::exchange(place.asked, StreamSet{0});
+    const StreamSet wants =
+        instrument.away() ? 0 : connections_[index].streams.carries & streams_.wanted();
+    // What is wanted is asked for, and what is not is ended, once more.
+    place.has = static_cast<StreamSet>((place.has & ~asked) | (asked & ~wants));
+    place.ending = 0;
+    if ((asked & wants & stream_depth) != 0) instrument.streams = false;
   }
 }
 
@@ -220,8 +245,15 @@ bool BinanceAdapter::take_change_answer(std::uint64_t id, bool refused, Now now)
   if (refused && !alone) {
     found->changes_most = found->changing.size() / 2;
     for (const auto each : found->changing) {
-      place_of(instruments_[each], index)->ending = false;
-      begin_if_ready(each, now);
+      auto& instrument = instruments_[each];
+      auto& place = *place_of(instrument, index);
+      const auto kept = std::exchange(place.ending, StreamSet{0});
+      place.asked = 0;
+      if (!instrument.open) {
+        begin_if_ready(each, now);
+      } else if ((kept & stream_depth) != 0) {
+        begin_book(instrument, now);
+      }
     }
     return true;
   }
@@ -233,14 +265,20 @@ bool BinanceAdapter::take_change_answer(std::uint64_t id, bool refused, Now now)
       if (!instrument.away()) state(instrument, State::Failed, Cause::SubscriptionRefused, now);
       continue;
     }
-    // That there was nothing to end is as good as having ended it.
-    auto& place = *place_of(instrument, index);
-    place.has = found->change_subscribes;
-    place.ending = false;
-    if (found->streams.begins) instrument.streams = found->change_subscribes;
-    begin_if_ready(each, now);
+    take_streams(each, *place_of(instrument, index), found->change_subscribes, now);
   }
   return true;
+}
+
+// What was asked for has begun, or ended: that there was nothing to end is as good.
+void BinanceAdapter::take_streams(SymbolIndex index, Place& place, bool begun, Now now) noexcept {
+  auto& instrument = instruments_[index];
+  const auto changed = std::exchange(place.asked, StreamSet{0});
+  place.ending = 0;
+  place.has = begun ? place.has | changed : place.has & static_cast<StreamSet>(~changed);
+  if ((changed & stream_depth) != 0 && !begun) instrument.streams = false;
+  if ((changed & stream_depth) != 0 && begun) streams_now(index, now);
+  begin_if_ready(index, now);
 }
 
 // --- Exponents of those who were added ----------------------------------------------------------

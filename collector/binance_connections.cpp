@@ -32,10 +32,10 @@ void BinanceAdapter::on_open(ConnectionIndex index, Now now) noexcept {
   for (SymbolIndex i = 0; i < instruments_.size(); ++i) {
     auto& instrument = instruments_[i];
     if (instrument.home.connection != index) continue;
-    instrument.streams =
-        instrument.home.planned && (connection.streams.batches.empty() || !config_.acknowledges);
+    instrument.streams = (instrument.home.planned & stream_depth) != 0 &&
+                         (connection.streams.batches.empty() || !config_.acknowledges);
     if (instrument.away()) continue;
-    if (instrument.home.has && symbols_.units(i).known) {
+    if (instrument.home.has != 0 && symbols_.units(i).known) {
       begin(i, Cause::Starting, now);
     } else if (!instrument.unknown) {  // else it has failed, connected or not
       state(instrument, State::Syncing, Cause::Starting, now);
@@ -119,7 +119,7 @@ void BinanceAdapter::take_answer(ConnectionIndex index, const BinanceMessage& me
     if (instruments_[each].away()) continue;
     if (refused) {
       state(instruments_[each], State::Failed, Cause::SubscriptionRefused, now);
-    } else if (connection.streams.begins) {
+    } else if (connection.streams.begins && (instruments_[each].home.planned & stream_depth) != 0) {
       streams_now(each, now);
     }
   }
@@ -129,6 +129,7 @@ void BinanceAdapter::take_answer(ConnectionIndex index, const BinanceMessage& me
 void BinanceAdapter::watch_silence(ConnectionIndex index, Now now) noexcept {
   auto& connection = connections_[index];
   if (!connection.open || !connection.streams.begins || connection.members == 0) return;
+  if ((connection.streams.carries & streams_.wanted()) == 0) return;  // nothing is to be heard
   if (now.steady_ns - std::max(connection.heard_ns, connection.cut_ns) < config_.silence_ns) return;
   connection.cut_ns = now.steady_ns;
   counters_.add(Count::NoDataReconnects);

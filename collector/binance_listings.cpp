@@ -82,12 +82,10 @@ void BinanceAdapter::take_terms(SymbolIndex index, const BinanceTerms& terms, No
 
 // Whether the venue has kept what was asked of it before it knew the symbol, nobody says.
 void BinanceAdapter::subscribe_anew(Instrument& instrument) noexcept {
-  auto& home = connections_[instrument.home.connection];
-  instrument.home.has = false;
-  instrument.trades.has = false;
+  instrument.home.has = 0;
+  for (auto& other : instrument.others) other.has = 0;
   instrument.streams = false;
-  home.changes_due = true;
-  if (home.trades != no_connection) connections_[home.trades].changes_due = true;
+  changes_due(instrument.home.connection);
 }
 
 void BinanceAdapter::take_status(SymbolIndex index, ListingStatus status, Now now) noexcept {

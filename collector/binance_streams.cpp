@@ -1,6 +1,7 @@
 #include "collector/binance_streams.hpp"
 
 #include <algorithm>
+#include <bit>
 
 namespace ringside::collector {
 namespace {
@@ -15,12 +16,11 @@ std::vector<std::string> streams_of(const BinanceStreamsConfig& config,
                                     const BinanceStreams& connection,
                                     const BinanceInstrument& instrument) {
   const auto name = lower(instrument.symbol);
+  const auto wanted = static_cast<StreamSet>(connection.carries & config.wanted());
   std::vector<std::string> streams;
-  if (connection.carries_books && config.books) {
-    streams.push_back(name + "@" + config.depth_stream);
-  }
-  if (connection.carries_books && config.bbos) streams.push_back(name + "@bookTicker");
-  if (connection.carries_trades && config.trades) {
+  if ((wanted & stream_depth) != 0) streams.push_back(name + "@" + config.depth_stream);
+  if ((wanted & stream_ticker) != 0) streams.push_back(name + "@bookTicker");
+  if ((wanted & stream_trades) != 0) {
     streams.push_back(name + (config.trade_kind == BinanceTrades::Every ? "@trade" : "@aggTrade"));
   }
   return streams;
@@ -78,16 +78,14 @@ std::optional<BinanceMarket> binance_market(std::string_view venue) noexcept {
 }
 
 std::uint32_t binance_share(const BinanceStreamsConfig& config) noexcept {
-  const auto per_instrument = static_cast<std::uint32_t>(config.trades) +
-                              static_cast<std::uint32_t>(config.books) +
-                              static_cast<std::uint32_t>(config.bbos);
+  const auto per_instrument = static_cast<std::uint32_t>(std::popcount(config.wanted()));
   const auto share = std::max(1U, config.streams_max / std::max(1U, per_instrument));
   if (config.instruments_per_connection == 0) return share;
   return std::min(share, config.instruments_per_connection);
 }
 
-unsigned append_streams(std::string& text, const BinanceStreamsConfig& config,
-                        const BinanceStreams& connection, std::string_view symbol) {
+unsigned append_streams(std::string& text, const BinanceStreamsConfig& config, StreamSet streams,
+                        std::string_view symbol) {
   unsigned count = 0;
   const auto append = [&](std::string_view stream) {
     text += count++ == 0 ? "\"" : ",\"";
@@ -95,9 +93,9 @@ unsigned append_streams(std::string& text, const BinanceStreamsConfig& config,
     text += '@';
     text.append(stream) += '"';
   };
-  if (connection.carries_books && config.books) append(config.depth_stream);
-  if (connection.carries_books && config.bbos) append("bookTicker");
-  if (connection.carries_trades && config.trades) {
+  if ((streams & stream_depth) != 0) append(config.depth_stream);
+  if ((streams & stream_ticker) != 0) append("bookTicker");
+  if ((streams & stream_trades) != 0) {
     append(config.trade_kind == BinanceTrades::Every ? "trade" : "aggTrade");
   }
   return count;
@@ -110,24 +108,25 @@ std::vector<BinanceStreams> plan_streams(const BinanceStreamsConfig& config,
   std::vector<BinanceStreams> connections;
   std::uint64_t last_id = 0;
   const auto total = static_cast<std::uint32_t>(instruments.size());
-  const auto add = [&](std::string path, SymbolIndex first, bool books, bool trades) {
+  const auto add = [&](std::string path, SymbolIndex first, StreamSet carries) {
     BinanceStreams connection;
     connection.path = std::move(path);
     connection.first = first;
     connection.count = std::min(share, total - first);
-    connection.carries_books = books;
-    connection.carries_trades = trades;
-    connection.begins = books || !(config.books || config.bbos);
+    connection.carries = carries;
+    connection.begins = (carries & stream_depth) != 0 || !(config.books || config.bbos);
     name_streams(config, instruments, last_id, connection);
     connections.push_back(std::move(connection));
   };
   for (SymbolIndex first = 0; first < total; first += share) {
     if (!split) {
-      add("/stream", first, true, true);
+      add("/stream", first, every_stream);
       continue;
     }
-    if (config.books || config.bbos) add("/public/stream", first, true, false);
-    if (config.trades) add("/market/stream", first, false, true);
+    if (config.books || config.bbos) {
+      add("/public/stream", first, stream_depth | stream_ticker);
+    }
+    if (config.trades) add("/market/stream", first, stream_trades);
   }
   return connections;
 }

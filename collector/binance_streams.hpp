@@ -46,10 +46,22 @@ struct BinanceInstrument {
   Exponent quantity_exponent;
 };
 
+// The streams of an instrument: some of them.
+using StreamSet = std::uint8_t;
+inline constexpr StreamSet stream_depth = 1;
+inline constexpr StreamSet stream_ticker = 2;
+inline constexpr StreamSet stream_trades = 4;
+inline constexpr StreamSet every_stream = stream_depth | stream_ticker | stream_trades;
+
 struct BinanceStreamsConfig {
   bool trades = true;
   bool books = true;
   bool bbos = true;
+
+  [[nodiscard]] StreamSet wanted() const noexcept {
+    return static_cast<StreamSet>((books ? stream_depth : 0) | (bbos ? stream_ticker : 0) |
+                                  (trades ? stream_trades : 0));
+  }
   BinanceTrades trade_kind = BinanceTrades::Every;
   std::string depth_stream = "depth@100ms";
   BinanceLayout layout = BinanceLayout::OneStream;
@@ -70,19 +82,18 @@ struct BinanceStreams {
   std::string path;
   SymbolIndex first = 0;
   std::uint32_t count = 0;
-  bool carries_books = false;  // and tickers
-  bool carries_trades = false;
-  bool begins = false;  // its opening begins the instruments, its end ends their books
+  StreamSet carries = 0;  // those of them that are wanted
+  bool begins = false;    // its opening begins the instruments, its end ends their books
   std::vector<BinanceBatch> batches;  // empty: the path says it all
 };
 
 // How many instruments one connection carries.
 [[nodiscard]] std::uint32_t binance_share(const BinanceStreamsConfig& config) noexcept;
 
-// Appends the names of this instrument's streams, as far as a connection carries them, quoted and
-// with commas between. Returns how many.
-unsigned append_streams(std::string& text, const BinanceStreamsConfig& config,
-                        const BinanceStreams& connection, std::string_view symbol);
+// Appends the names of these streams of an instrument, quoted and with commas between. Returns how
+// many.
+unsigned append_streams(std::string& text, const BinanceStreamsConfig& config, StreamSet streams,
+                        std::string_view symbol);
 
 [[nodiscard]] std::vector<BinanceStreams> plan_streams(
     const BinanceStreamsConfig& config, const std::vector<BinanceInstrument>& instruments);

@@ -134,6 +134,19 @@ bool BookSubscriptions::remove(BookIndex index, Now now) noexcept {
   return true;
 }
 
+void BookSubscriptions::with_book(BookIndex index, bool has_book, Now now) noexcept {
+  auto& book = books_[index];
+  if (book.has_book == has_book) return;
+  book.has_book = has_book;
+  const bool begun = book.phase != Phase::Disconnected && book.phase < Phase::Delisted;
+  if (!begun || !book.has_terms) return;
+  book.attempts = 0;
+  book.phase = Phase::NeedsSnapshot;
+  set_due(book, never_ns);  // until asked()
+  report(book, State::Syncing, Cause::OperatorRequest, now);
+  if (!has_book) live_without_book(book, now);
+}
+
 void BookSubscriptions::wanted(BookIndex index, Now now) noexcept {
   auto& book = books_[index];
   book.phase = Phase::Disconnected;

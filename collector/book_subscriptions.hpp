@@ -124,6 +124,9 @@ class BookSubscriptions {
 
   // It is wanted no more. False: it was not wanted before.
   [[nodiscard]] bool remove(BookIndex book, Now now) noexcept;
+  // It has a book from here on, or none: what was subscribed of the book ends, or begins at
+  // asked(). Consumers are told by an epoch of its own.
+  void with_book(BookIndex book, bool has_book, Now now) noexcept;
   // It is wanted, new or again, and its connection is not open: opened() is next.
   void wanted(BookIndex book, Now now) noexcept;
 

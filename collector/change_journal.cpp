@@ -10,16 +10,20 @@
 #include <cerrno>
 #include <charconv>
 #include <ctime>
-#include <map>
-#include <optional>
+#include <set>
 #include <stdexcept>
 #include <system_error>
+#include <tuple>
 #include <utility>
+
+#include "collector/channels.hpp"
 
 namespace ringside::collector {
 namespace {
 
 constexpr std::size_t fields_count = 7;
+constexpr std::array<std::string_view, 6> words{
+    "add", "remove", "add-channel", "remove-channel", "add-venue", "remove-venue"};
 constexpr long lock_period_ns = 2'000'000;  // between tries for the lock
 
 std::string check_of(std::string_view text) {
@@ -32,7 +36,7 @@ std::string check_of(std::string_view text) {
   throw std::system_error(
       error, std::generic_category(),
       fmt::format("{}: cannot {} the collector's journal of changes; whoever adds and removes "
-                  "instruments must be allowed to write to its state_dir",
+                  "must be allowed to write to its state_dir",
                   path, doing));
 }
 
@@ -52,6 +56,51 @@ template <typename Number>
 bool read_number(std::string_view text, Number& number) noexcept {
   const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
   return read.ec == std::errc() && read.ptr == text.data() + text.size();
+}
+
+// Any bytes as one word; nothing as "-".
+std::string word_of(std::string_view text) {
+  if (text.empty()) return "-";
+  std::string word;
+  for (const char c : text) {
+    if (c > ' ' && c < 0x7f && c != '%') {
+      word += c;
+    } else {
+      word += fmt::format("%{:02X}", static_cast<std::uint8_t>(c));
+    }
+  }
+  return word;
+}
+
+// False: no word that word_of() makes.
+bool read_word(std::string_view word, std::string& text) {
+  text.clear();
+  if (word == "-") return true;
+  for (std::size_t i = 0; i < word.size(); ++i) {
+    if (word[i] != '%') {
+      text += word[i];
+      continue;
+    }
+    std::uint8_t byte = 0;
+    if (i + 2 >= word.size()) return false;
+    const auto digits = word.substr(i + 1, 2);
+    const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), byte, 16);
+    if (read.ec != std::errc() || read.ptr != digits.data() + digits.size()) return false;
+    text += static_cast<char>(byte);
+    i += 2;
+  }
+  return true;
+}
+
+// That there can be such a change, in itself.
+bool is_sound(const Change& change) {
+  if (change.of_instrument()) return is_symbol(change.subject);
+  if (!change.channels.empty()) return false;
+  Channels channels;
+  if (change.of_channel()) return set_channel(channels, change.subject, true);
+  const bool bare = change.what == Change::What::RemoveVenue;
+  return change.depth == 0 && (!bare || change.subject.empty()) &&
+         change.subject.size() <= table_bytes_max;
 }
 
 class File {
@@ -145,15 +194,15 @@ bool is_symbol(std::string_view symbol) noexcept {
   return is_word(symbol) && symbol.size() <= symbol_bytes_max;
 }
 
-std::string line_of(const InstrumentChange& change) {
-  const auto text =
-      fmt::format("{} {} {} {} {} {}", change.sequence,
-                  change.what == InstrumentChange::What::Add ? "add" : "remove", change.venue,
-                  change.channels.empty() ? "-" : change.channels, change.depth, change.symbol);
+std::string line_of(const Change& change) {
+  const auto text = fmt::format("{} {} {} {} {} {}", change.sequence,
+                                words[static_cast<std::size_t>(change.what)], change.venue,
+                                change.channels.empty() ? "-" : change.channels, change.depth,
+                                change.of_venue() ? word_of(change.subject) : change.subject);
   return text + " " + check_of(text);
 }
 
-bool read_change_line(std::string_view line, InstrumentChange& change) {
+bool read_change_line(std::string_view line, Change& change) {
   std::array<std::string_view, fields_count> fields;
   std::size_t count = 0;
   for (std::size_t begin = 0; begin <= line.size();) {
@@ -164,14 +213,17 @@ bool read_change_line(std::string_view line, InstrumentChange& change) {
     begin = end + 1;
   }
   if (count != fields.size()) return false;
-  InstrumentChange read;
+  Change read;
   if (!read_number(fields[0], read.sequence) || read.sequence == 0) return false;
-  if (fields[1] != "add" && fields[1] != "remove") return false;
-  read.what = fields[1] == "add" ? InstrumentChange::What::Add : InstrumentChange::What::Remove;
+  const auto* const word = std::find(words.begin(), words.end(), fields[1]);
+  if (word == words.end()) return false;
+  read.what = static_cast<Change::What>(word - words.begin());
   read.venue = fields[2];
   if (fields[3] != "-") read.channels = fields[3];
-  if (!read_number(fields[4], read.depth) || !is_symbol(fields[5])) return false;
-  read.symbol = fields[5];
+  if (!read_number(fields[4], read.depth)) return false;
+  read.subject = fields[5];
+  if (read.of_venue() && !read_word(fields[5], read.subject)) return false;
+  if (!is_sound(read)) return false;
   // Each change has one spelling, and the check is part of it.
   if (line_of(read) != line) return false;
   change = std::move(read);
@@ -180,7 +232,7 @@ bool read_change_line(std::string_view line, InstrumentChange& change) {
 
 ReadChanges read_changes(std::string_view text, std::uint64_t after) {
   ReadChanges read;
-  InstrumentChange change;
+  Change change;
   bool good = true;
   for (std::size_t begin = 0;;) {
     const auto end = text.find('\n', begin);
@@ -200,22 +252,30 @@ ReadChanges read_changes(std::string_view text, std::uint64_t after) {
   }
 }
 
-std::vector<InstrumentChange> newest_changes(std::span<const InstrumentChange> changes) {
-  std::map<std::pair<std::string_view, std::string_view>, std::size_t> newest;
-  for (std::size_t i = 0; i < changes.size(); ++i) {
-    newest[{changes[i].venue, changes[i].symbol}] = i;
+std::vector<Change> newest_changes(std::span<const Change> changes) {
+  std::set<std::string_view> venues;  // whose newest line has been seen
+  std::set<std::tuple<std::string_view, bool, std::uint32_t, std::string_view>> seen;
+  std::vector<Change> kept;
+  for (std::size_t i = changes.size(); i != 0;) {
+    const auto& change = changes[--i];
+    if (venues.contains(change.venue)) continue;
+    if (change.of_venue()) {
+      venues.insert(change.venue);
+    } else if (!seen.insert({change.venue, change.of_channel(),
+                             change.of_channel() ? change.depth : 0, change.subject})
+                    .second) {
+      continue;
+    }
+    kept.push_back(change);
   }
-  std::vector<InstrumentChange> kept;
-  for (std::size_t i = 0; i < changes.size(); ++i) {
-    if (newest[{changes[i].venue, changes[i].symbol}] == i) kept.push_back(changes[i]);
-  }
+  std::reverse(kept.begin(), kept.end());
   return kept;
 }
 
 ChangeJournal::ChangeJournal(const std::string& directory, const std::string& collector)
     : path_(fmt::format("{}/{}.changes", directory, collector)) {}
 
-std::uint64_t ChangeJournal::append(std::vector<InstrumentChange> changes) const {
+std::uint64_t ChangeJournal::append(std::vector<Change> changes) const {
   const auto until = steady_ns() + journal_lock_ns_max;
   for (;;) {
     const File file(path_, O_RDWR | O_CREAT | O_APPEND);
@@ -244,7 +304,16 @@ std::uint64_t ChangeJournal::append(std::vector<InstrumentChange> changes) const
   }
 }
 
-std::vector<InstrumentChange> ChangeJournal::read_all() const {
+std::vector<Change> ChangeJournal::look_at_all() const {
+  const File file(path_, O_RDONLY);
+  if (!file.open_now() && file.error() == ENOENT) return {};
+  file.require();
+  const auto read = read_changes(file.read(0, file.status().st_size));
+  if (read.damaged) fail_damaged(path_, read.good_bytes);
+  return newest_changes(read.changes);
+}
+
+std::vector<Change> ChangeJournal::read_all() const {
   const File file(path_, O_RDWR);
   if (!file.open_now() && file.error() == ENOENT) return {};
   file.require();
@@ -268,7 +337,7 @@ std::vector<InstrumentChange> ChangeJournal::read_all() const {
 ChangeFollower::ChangeFollower(const ChangeJournal& journal, std::uint64_t seen)
     : path_(journal.path()), seen_(seen) {}
 
-ChangeFollower::Answer ChangeFollower::look(std::vector<InstrumentChange>& changes) {
+ChangeFollower::Answer ChangeFollower::look(std::vector<Change>& changes) {
   changes.clear();
   struct stat status {};
   if (stat(path_.c_str(), &status) != 0) {

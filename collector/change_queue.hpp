@@ -21,12 +21,14 @@ namespace ringside::collector {
 
 inline constexpr std::size_t changes_queued_max = 64;
 
-// Of one instrument, in the thread's own numbers.
+// In the thread's own numbers.
 struct ThreadChange {
-  bool add = true;  // else remove
+  enum class What : std::uint8_t { AddInstrument, RemoveInstrument, SetChannels };
+  What what = What::AddInstrument;
   std::size_t session = 0;
-  RingIndex ring = 0;
+  RingIndex ring = 0;          // of an added instrument
   VenueInstrument instrument;  // its record is the thread's to find
+  Channels channels;
 };
 
 class ChangeQueue {

@@ -44,8 +44,11 @@ CollectorProcess::CollectorProcess(const Config& config, std::string name)
       notice_lines_(config_) {
   const auto changes = journal_.read_all();
   follower_.emplace(journal_, changes.empty() ? 0 : changes.back().sequence);
-  apply_changes(config_, name_, changes);
   make_change_counters();
+  for (const auto& line : apply_changes(config_, name_, changes)) {
+    changes_refused_.add(1);
+    say(line);
+  }
   const auto& deployment = config_.deployment;
   auto catalogue = ipc::catalogue_spec(deployment.memory.instruments_max);
   catalogue.instance = deployment.instance;

@@ -72,9 +72,11 @@ class CollectorProcess {
   void take_changes(std::int64_t now_ns);
   void look_for_changes();
   void prepare_ids();
-  [[nodiscard]] bool carry_out(const InstrumentChange& change);
-  [[nodiscard]] bool list(const InstrumentChange& change);
-  void refuse(const InstrumentChange& change, std::string_view why);
+  [[nodiscard]] bool carry_out(const Change& change);
+  [[nodiscard]] bool carry_out_channel(const Change& change);
+  [[nodiscard]] bool carry_out_instrument(const Change& change);
+  [[nodiscard]] bool list(const Change& change);
+  void refuse(const Change& change, std::string_view why);
   void say(std::string_view line) const;
 
   Config config_;  // the file's, and what the journal made of it before the start
@@ -91,10 +93,11 @@ class CollectorProcess {
   NoticeLines notice_lines_;
   std::vector<std::size_t> sessions_of_tables_;                         // within the table's thread
   std::map<std::pair<std::string, std::string>, Collected> collected_;  // by venue, symbol
-  std::deque<InstrumentChange> pending_;  // read from the journal; not more than it can hold
+  std::deque<Change> pending_;  // read from the journal; not more than it can hold
   std::int64_t next_changes_look_ns_ = 0;
   ipc::Gauge changes_done_;  // sequence up to which all has been carried out, or refused
-  ipc::Counter instruments_added_, instruments_removed_, changes_refused_, journal_damaged_;
+  ipc::Counter instruments_added_, instruments_removed_, channels_changed_, changes_refused_,
+      journal_damaged_;
   std::atomic<bool> stop_{false};  // a flag: nothing is read because of it
 };
 

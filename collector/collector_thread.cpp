@@ -312,23 +312,31 @@ void CollectorThread::apply_changes() noexcept {
   for (unsigned i = 0; i < thread_changes_a_tick; ++i) {
     ThreadChange* const change = changes_.front();
     if (change == nullptr) return;
-    auto& session = *sessions_[change->session];
-    const auto id = change->instrument.id;
-    if (!change->add) {
-      session.remove(id);
-    } else {
-      auto owner = std::find_if(owners_.begin(), owners_.end(),
-                                [&](const Owner& entry) { return entry.instrument == id; });
-      if (owner == owners_.end()) {
-        const auto record = records_.add_instrument(id, change->ring);
-        owner = owners_.insert(owners_.end(), {id, record, change->session});
-      }
-      change->instrument.record = owner->record;
-      // There is room: the catalogue, which is no larger, had some.
-      static_cast<void>(session.add(std::move(change->instrument)));
-    }
+    apply(*change);
     changes_.pop();
   }
+}
+
+void CollectorThread::apply(ThreadChange& change) noexcept {
+  auto& session = *sessions_[change.session];
+  const auto id = change.instrument.id;
+  switch (change.what) {
+    case ThreadChange::What::RemoveInstrument:
+      return session.remove(id);
+    case ThreadChange::What::SetChannels:
+      return session.set_channels(change.channels);
+    case ThreadChange::What::AddInstrument:
+      break;
+  }
+  auto owner = std::find_if(owners_.begin(), owners_.end(),
+                            [&](const Owner& entry) { return entry.instrument == id; });
+  if (owner == owners_.end()) {
+    const auto record = records_.add_instrument(id, change.ring);
+    owner = owners_.insert(owners_.end(), {id, record, change.session});
+  }
+  change.instrument.record = owner->record;
+  // There is room: the catalogue, which is no larger, had some.
+  static_cast<void>(session.add(std::move(change.instrument)));
 }
 
 void CollectorThread::take_requests(WorkerLink& link) noexcept {

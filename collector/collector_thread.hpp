@@ -91,6 +91,7 @@ class CollectorThread {
   void look_for_worker(WorkerLink& link, std::int64_t now_ns) noexcept;
   void take_requests(WorkerLink& link) noexcept;
   void apply_changes() noexcept;
+  void apply(ThreadChange& change) noexcept;
   void copy_counters() noexcept;
   void tell_failures() noexcept;
 

@@ -112,19 +112,13 @@ void check_url(const ConfigTable& table, std::string_view key, const std::string
 
 Channels channels_of(const ConfigTable& table) {
   if (!table.has("channels")) return {};
-  Channels channels{false, false, false};
+  auto channels = no_channels;
   for (const auto& name : table.texts("channels")) {
-    if (name == "trade")
-      channels.trade = true;
-    else if (name == "book")
-      channels.book = true;
-    else if (name == "bbo")
-      channels.bbo = true;
-    else
-      table.fail("channels", fmt::format("'{}' is not known; allowed: trade, book, bbo", name));
+    if (!set_channel(channels, name, true)) {
+      table.fail("channels", fmt::format("'{}' is not known; allowed: {}", name, channel_names));
+    }
   }
-  if (!channels.trade && !channels.book && !channels.bbo)
-    table.fail("channels", "must name at least one");
+  if (!channels.any()) table.fail("channels", "must name at least one");
   return channels;
 }
 
@@ -250,7 +244,7 @@ VenueConfig venue_of(const toml::table& root, const Origin& origin) {
     if (!seen.insert(symbol).second)
       table.fail("instruments", fmt::format("names '{}' twice", symbol));
   }
-  venue.channels = channels_of(table);
+  venue.channels = venue.named_channels = channels_of(table);
   venue.depth = static_cast<std::uint32_t>(table.integer("depth", {0, 1, 5000}));
   static constexpr std::array<std::uint32_t, 5> kraken_depths{10, 25, 100, 500, 1000};
   if (venue.name.starts_with("kraken") && venue.depth != 0 &&

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "collector/channels.hpp"
 #include "ipc/deployment.hpp"
 
 namespace ringside::collector {
@@ -25,12 +26,6 @@ std::span<const VenueInfo> known_venues();
 // Null when unknown.
 const VenueInfo* find_venue(std::string_view name);
 
-struct Channels {
-  bool trade = true;
-  bool book = true;
-  bool bbo = true;
-};
-
 // One [[venue]] table.
 struct VenueConfig {
   std::string name;
@@ -44,6 +39,8 @@ struct VenueConfig {
   std::string worker;            // worker thread name; empty: ordinal mod threads
   std::vector<std::string> instruments;
   Channels channels;
+  Channels
+      named_channels;  // as its table names them: what changes at run time leaves them as they are
   std::uint32_t depth = 0;  // levels a side; 0: the venue's default
   std::string layout;       // of Binance's futures endpoints: "split", "single"; empty: the venue's
   std::uint32_t instruments_per_connection = 0;  // 0: the venue's limit

@@ -1,63 +1,91 @@
 #include "collector/config_changes.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "ipc/segment.hpp"
 
 namespace ringside::collector {
 
+using What = Change::What;
+
 std::string state_directory(const ipc::Deployment& deployment, const ipc::ProcessSpec& collector) {
   if (!collector.state_dir.empty()) return collector.state_dir;
   return ipc::instance_path(deployment.instance) + "/." + collector.name + ".state";
 }
 
-std::string channels_text(const Channels& channels) {
-  std::string text;
-  const auto append = [&](bool has, std::string_view name) {
-    if (!has) return;
-    if (!text.empty()) text += ',';
-    text += name;
-  };
-  append(channels.trade, "trade");
-  append(channels.book, "book");
-  append(channels.bbo, "bbo");
-  return text;
+Config config_now(const std::string& path) {
+  auto config = load_config(path);
+  for (const auto& process : config.deployment.collectors) {
+    const ChangeJournal journal(state_directory(config.deployment, process), process.name);
+    static_cast<void>(apply_changes(config, process.name, journal.look_at_all()));
+  }
+  return config;
 }
 
-std::size_t table_of(const Config& config, const std::string& collector,
-                     const InstrumentChange& change) {
+std::size_t table_of(const Config& config, const std::string& collector, const Change& change) {
   std::size_t fitting = no_table;
   for (std::size_t i = 0; i < config.venues.size(); ++i) {
     const auto& table = config.venues[i];
     if (table.name != change.venue || table.collector != collector) continue;
     const auto& symbols = table.instruments;
-    if (std::find(symbols.begin(), symbols.end(), change.symbol) != symbols.end()) return i;
+    if (std::find(symbols.begin(), symbols.end(), change.subject) != symbols.end()) return i;
     const bool fits =
-        (change.channels.empty() || change.channels == channels_text(table.channels)) &&
+        (change.channels.empty() || change.channels == channels_text(table.named_channels)) &&
         (change.depth == 0 || change.depth == table.depth);
     if (fits && fitting == no_table) fitting = i;
   }
   return fitting;
 }
 
-void apply_changes(Config& config, const std::string& collector,
-                   std::span<const InstrumentChange> changes) {
+std::vector<std::size_t> tables_of(const Config& config, const std::string& collector,
+                                   const Change& change) {
+  std::vector<std::size_t> tables;
+  for (std::size_t i = 0; i < config.venues.size(); ++i) {
+    const auto& table = config.venues[i];
+    const bool fits = table.name == change.venue && table.collector == collector &&
+                      (change.depth == 0 || change.depth == table.depth);
+    if (fits) tables.push_back(i);
+  }
+  return tables;
+}
+
+Channels changed(Channels channels, const Change& change) {
+  static_cast<void>(set_channel(channels, change.subject, change.what == What::AddChannel));
+  return channels;
+}
+
+std::vector<std::string> apply_changes(Config& config, const std::string& collector,
+                                       std::span<const Change> changes) {
   for (const auto& change : changes) {
-    if (change.what == InstrumentChange::What::Remove) {
+    if (change.of_channel()) {
+      for (const auto table : tables_of(config, collector, change)) {
+        auto& channels = config.venues[table].channels;
+        channels = changed(channels, change);
+      }
+    } else if (change.what == What::Remove) {
       for (auto& table : config.venues) {
         if (table.name == change.venue && table.collector == collector) {
-          std::erase(table.instruments, change.symbol);
+          std::erase(table.instruments, change.subject);
         }
       }
-      continue;
-    }
-    const auto table = table_of(config, collector, change);
-    if (table == no_table) continue;
-    auto& symbols = config.venues[table].instruments;
-    if (std::find(symbols.begin(), symbols.end(), change.symbol) == symbols.end()) {
-      symbols.push_back(change.symbol);
+    } else if (const auto table = table_of(config, collector, change); table != no_table) {
+      auto& symbols = config.venues[table].instruments;
+      if (std::find(symbols.begin(), symbols.end(), change.subject) == symbols.end()) {
+        symbols.push_back(change.subject);
+      }
     }
   }
+  // Only now: of a line that a later one made void nothing is left to keep the others' order.
+  std::vector<std::string> lines;
+  for (auto& table : config.venues) {
+    if (table.collector != collector || table.channels.any()) continue;
+    table.channels = table.named_channels;
+    lines.push_back(fmt::format(
+        "{}: its journal leaves this table no channel; it has those of the file", table.name));
+  }
+  return lines;
 }
 
 }  // namespace ringside::collector

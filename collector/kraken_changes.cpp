@@ -38,7 +38,7 @@ void KrakenSession::join(BookIndex index, Now now) noexcept {
   books_.opened(index, now);
   books_.halted(index, instrument.pair_halted || !connection.online, now);
   instrument.joined = true;
-  instrument.subscribe_due = true;
+  instrument.subscribe_due = kraken_every_channel;
   if (books_.has_terms(index)) {
     connection.subscribing = true;
   } else {
@@ -51,12 +51,43 @@ void KrakenSession::remove(InstrumentId id, Now now) noexcept {
   if (!index || !books_.remove(*index, now)) return;
   auto& instrument = instruments_[*index];
   auto& connection = connections_[instrument.connection];
-  instrument.subscribe_due = false;
-  if (instrument.resync_due) --connection.resyncs_due;
-  instrument.resync_due = false;
+  instrument.subscribe_due = 0;
+  drop_resync(instrument);
   if (!connection.open) return;
-  instrument.unsubscribe_due = true;
+  instrument.unsubscribe_due |= wanted();
   connection.subscribing = true;
+}
+
+void KrakenSession::drop_resync(Instrument& instrument) noexcept {
+  if (instrument.resync_due) --connections_[instrument.connection].resyncs_due;
+  instrument.resync_due = false;
+}
+
+// Over the connections that are there: a subscription each, like those of the beginning. Only the
+// book channel is anything to a book.
+void KrakenSession::set_channels(const Channels& channels, Now now) noexcept {
+  const auto before = wanted();
+  config_.books = channels.book;
+  config_.trades = channels.trade;
+  config_.bbos = channels.bbo;
+  const auto begun = static_cast<KrakenChannelSet>(wanted() & ~before);
+  const auto ended = static_cast<KrakenChannelSet>(before & ~wanted());
+  const bool of_books = ((begun | ended) & set_of(KrakenChannel::Book)) != 0;
+  for (BookIndex i = 0; i < instruments_.size(); ++i) {
+    auto& instrument = instruments_[i];
+    auto& connection = connections_[instrument.connection];
+    if (of_books) {
+      drop_resync(instrument);
+      books_.with_book(i, channels.book, now);
+    }
+    if (!connection.open || books_.phase(i) == Phase::Removed) continue;  // it begins with all
+    // What was not asked for yet need not be ended.
+    auto& due = instrument.subscribe_due;
+    instrument.unsubscribe_due |= static_cast<KrakenChannelSet>(ended & ~due);
+    due = static_cast<KrakenChannelSet>(due & ~ended);
+    if (books_.phase(i) != Phase::Delisted) due |= begun;
+    connection.subscribing = true;
+  }
 }
 
 // --- What the metadata say ----------------------------------------------------------------------
@@ -67,10 +98,9 @@ void KrakenSession::take_pair_status(BookIndex index, ListingStatus status, Now 
   instrument.pair_halted = status == ListingStatus::Halted;
   if (books_.delisted(index, status == ListingStatus::Delisted, now)) {
     // Whether its subscriptions have survived nobody says.
-    if (instrument.resync_due) --connection.resyncs_due;
-    instrument.resync_due = false;
-    instrument.unsubscribe_due = true;
-    instrument.subscribe_due = true;
+    drop_resync(instrument);
+    instrument.unsubscribe_due |= wanted();
+    instrument.subscribe_due = kraken_every_channel;
     connection.subscribing = true;
   }
   books_.halted(index, instrument.pair_halted || !connection.online, now);

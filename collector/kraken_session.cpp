@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "collector/decimal.hpp"
 #include "collector/decimals_tally.hpp"
@@ -132,8 +133,8 @@ void KrakenSession::on_open(ConnectionIndex index, Now now) noexcept {
     auto& instrument = instruments_[i];
     if (instrument.connection != index) continue;
     books_.opened(i, now);
-    instrument.subscribe_due = books_.phase(i) != Phase::Removed;
-    instrument.unsubscribe_due = false;
+    instrument.subscribe_due = books_.phase(i) != Phase::Removed ? kraken_every_channel : 0;
+    instrument.unsubscribe_due = 0;
     instrument.joined = false;
     instrument.resync_due = false;
   }
@@ -203,7 +204,8 @@ bool KrakenSession::convert(std::span<const KrakenLevel> from, const InstrumentT
 void KrakenSession::take_book(const KrakenBook& book, bool snapshot, Now now) noexcept {
   const auto index = owner(book.fault, book.symbol, now);
   if (index == no_symbol) return;
-  if (books_.phase(index) == Phase::Removed) return counters_.add(Count::AfterRemoval);
+  const bool ended = books_.phase(index) == Phase::Removed || !config_.books;
+  if (ended) return counters_.add(Count::AfterRemoval);
   if (snapshot) {
     take_snapshot(index, book, now);
   } else {
@@ -272,7 +274,8 @@ void KrakenSession::take_delta(BookIndex index, const KrakenBook& book, Now now)
 void KrakenSession::take_trade(const KrakenTrade& trade, Now now) noexcept {
   const auto index = owner(trade.fault, trade.symbol, now);
   if (index == no_symbol) return;
-  if (books_.phase(index) == Phase::Removed) return counters_.add(Count::AfterRemoval);
+  const bool ended = books_.phase(index) == Phase::Removed || !config_.trades;
+  if (ended) return counters_.add(Count::AfterRemoval);
   if (!books_.has_terms(index)) return counters_.add(Count::DeltasWhileSyncing);
   Level level;
   Cause damage = Cause::None;
@@ -292,7 +295,8 @@ void KrakenSession::take_ticker(const KrakenTicker& ticker, Now now) noexcept {
   if (ticker.fault != KrakenStatus::Ok) return counters_.add(count_of(ticker.fault));
   const auto index = owner(ticker.fault, ticker.symbol, now);
   if (index == no_symbol) return;
-  if (books_.phase(index) == Phase::Removed) return counters_.add(Count::AfterRemoval);
+  const bool ended = books_.phase(index) == Phase::Removed || !config_.bbos;
+  if (ended) return counters_.add(Count::AfterRemoval);
   if (!books_.has_terms(index)) return counters_.add(Count::DeltasWhileSyncing);
   RecordWriter::Bbo bbo;
   Cause damage = Cause::None;
@@ -346,9 +350,12 @@ void KrakenSession::take_refusal(BookIndex index, std::uint64_t number, Now now)
 
 // --- Subscriptions ------------------------------------------------------------------------------
 
-bool KrakenSession::wants(KrakenChannel channel) const noexcept {
-  const std::array<bool, kraken_channels> wanted{config_.books, config_.trades, config_.bbos};
-  return wanted[static_cast<unsigned>(channel)];
+KrakenChannelSet KrakenSession::wanted() const noexcept {
+  KrakenChannelSet channels = 0;
+  if (config_.books) channels |= set_of(KrakenChannel::Book);
+  if (config_.trades) channels |= set_of(KrakenChannel::Trade);
+  if (config_.bbos) channels |= set_of(KrakenChannel::Bbo);
+  return channels;
 }
 
 // Says what was asked, for the answer tells it back: a multiple of all that there is to ask, then
@@ -374,7 +381,7 @@ bool KrakenSession::may_send(Connection& connection, std::uint32_t messages, Now
 // All of them, of one connection, that can be asked for, in one message. False: nobody.
 bool KrakenSession::ask(bool subscribe, KrakenChannel channel, std::span<const BookIndex> of,
                         Now now) noexcept {
-  if (!wants(channel)) return false;
+  if (subscribe && (wanted() & set_of(channel)) == 0) return false;
   symbols_text_.clear();
   for (const BookIndex i : of) {
     const auto phase = books_.phase(i);
@@ -405,13 +412,11 @@ bool KrakenSession::gather(ConnectionIndex index, bool subscribe) noexcept {
   for (BookIndex i = 0; i < instruments_.size(); ++i) {
     auto& instrument = instruments_[i];
     if (instrument.connection != index) continue;
-    const bool without_terms = books_.phase(i) == Phase::NeedsTerms;
-    const bool due = subscribe
-                         ? instrument.subscribe_due && !instrument.unsubscribe_due && !without_terms
-                         : instrument.unsubscribe_due;
-    if (!due) continue;
-    (subscribe ? instrument.subscribe_due : instrument.unsubscribe_due) = false;
-    connection.batch[connection.batch_size++] = i;
+    const auto phase = books_.phase(i);
+    if (subscribe && (phase == Phase::NeedsTerms || phase == Phase::Failed)) continue;
+    auto& due = subscribe ? instrument.subscribe_due : instrument.unsubscribe_due;
+    if (due == 0) continue;
+    connection.batch[connection.batch_size++] = {i, std::exchange(due, KrakenChannelSet{0})};
     if (connection.batch_size == connection.batch.size()) break;
   }
   return connection.batch_size != 0;
@@ -425,15 +430,25 @@ void KrakenSession::send_subscriptions(ConnectionIndex index, Now now) noexcept 
       connection.subscribing = false;
       return;
     }
-    const std::span<const BookIndex> batch(connection.batch.data(), connection.batch_size);
-    static_cast<void>(ask(connection.batch_subscribes,
-                          static_cast<KrakenChannel>(connection.channel), batch, now));
-    if (++connection.channel == kraken_channels) {
-      for (const BookIndex i : batch) {
-        if (connection.batch_subscribes) books_.asked(i, now);
-      }
-      connection.batch_size = 0;
-    }
+    ask_next(connection, now);
+  }
+}
+
+// Of its batch: the next channel, of those who are to begin or end it.
+void KrakenSession::ask_next(Connection& connection, Now now) noexcept {
+  const std::span members(connection.batch.data(), connection.batch_size);
+  const auto channel = static_cast<KrakenChannel>(connection.channel);
+  std::array<BookIndex, kraken_symbols_a_message> of;
+  std::size_t count = 0;
+  for (const auto& member : members) {
+    if ((member.channels & set_of(channel)) != 0) of[count++] = member.book;
+  }
+  static_cast<void>(ask(connection.batch_subscribes, channel, {of.data(), count}, now));
+  if (++connection.channel != kraken_channels) return;
+  connection.batch_size = 0;
+  if (!connection.batch_subscribes) return;
+  for (const auto& member : members) {
+    if (decides(member.channels)) books_.asked(member.book, now);
   }
 }
 
@@ -448,7 +463,7 @@ void KrakenSession::send_terms_question(ConnectionIndex index, Now now) noexcept
 }
 
 void KrakenSession::subscribe_late(BookIndex index) noexcept {
-  instruments_[index].subscribe_due = true;
+  instruments_[index].subscribe_due = kraken_every_channel;
   connections_[instruments_[index].connection].subscribing = true;
 }
 
@@ -491,7 +506,8 @@ void KrakenSession::act(Now now) noexcept {
     }
     books_.held(due->book);
     auto& instrument = instruments_[due->book];
-    if (instrument.resync_due || instrument.subscribe_due) continue;  // its turn comes
+    if (instrument.subscribe_due != 0) connections_[connection].subscribing = true;
+    if (instrument.resync_due || decides(instrument.subscribe_due)) continue;  // its turn comes
     instrument.resync_due = true;
     if (connections_[connection].resyncs_due++ == 0) resyncs_due_ = true;
   }

@@ -67,6 +67,12 @@ struct KrakenConfig {
 
 enum class KrakenChannel : unsigned { Book, Trade, Bbo };
 inline constexpr std::size_t kraken_channels = 3;
+// Some of them.
+using KrakenChannelSet = std::uint8_t;
+constexpr KrakenChannelSet set_of(KrakenChannel channel) noexcept {
+  return static_cast<KrakenChannelSet>(1U << static_cast<unsigned>(channel));
+}
+inline constexpr KrakenChannelSet kraken_every_channel = (1U << kraken_channels) - 1;
 
 [[nodiscard]] Count count_of(KrakenStatus status) noexcept;
 
@@ -81,6 +87,7 @@ class KrakenSession : public Adapter {
   void on_resync(InstrumentId instrument, std::uint32_t epoch, Cause cause, Now now) noexcept final;
   [[nodiscard]] bool add(VenueInstrument instrument, Now now) noexcept final;
   void remove(InstrumentId instrument, Now now) noexcept final;
+  void set_channels(const Channels& channels, Now now) noexcept final;
   [[nodiscard]] const Counters& counters() const noexcept final { return counters_; }
 
  protected:
@@ -146,9 +153,9 @@ class KrakenSession : public Adapter {
     bool exponents_provisional = false;
     bool pair_halted = false;  // by its own status; the system's is the connection's
     bool joined = false;       // added while its connection was open
-    // Its turn has not come yet; what is to end ends first.
-    bool subscribe_due = false;
-    bool unsubscribe_due = false;
+    // Their turn has not come yet; what is to end ends first.
+    KrakenChannelSet subscribe_due = 0;
+    KrakenChannelSet unsubscribe_due = 0;
     bool resync_due = false;
   };
   [[nodiscard]] std::span<const Instrument> instruments() const noexcept { return instruments_; }
@@ -175,7 +182,11 @@ class KrakenSession : public Adapter {
     std::size_t resyncs_due = 0;  // instruments
     bool terms_due = false;       // somebody was added whose exponents are not known
     // Whose subscriptions are begun or ended now, channel by channel.
-    std::array<BookIndex, kraken_symbols_a_message> batch{};
+    struct Member {
+      BookIndex book = 0;
+      KrakenChannelSet channels = 0;
+    };
+    std::array<Member, kraken_symbols_a_message> batch{};
     std::size_t batch_size = 0;
     bool batch_subscribes = true;
     unsigned channel = 0;       // of the batch, which is next
@@ -195,13 +206,19 @@ class KrakenSession : public Adapter {
                              std::vector<Level>& to, Cause& damage) noexcept;
   [[nodiscard]] InstrumentTerms snapshot_terms(BookIndex index,
                                                const KrakenBook& book) const noexcept;
-  [[nodiscard]] bool wants(KrakenChannel channel) const noexcept;
+  [[nodiscard]] KrakenChannelSet wanted() const noexcept;
+  // Among these is the one whose answer makes an instrument live.
+  [[nodiscard]] bool decides(KrakenChannelSet channels) const noexcept {
+    return channels != 0 && (!config_.books || (channels & set_of(KrakenChannel::Book)) != 0);
+  }
+  void drop_resync(Instrument& instrument) noexcept;
   void append(KrakenInstrument given);
   [[nodiscard]] ConnectionIndex connection_with_room() noexcept;
   void join(BookIndex index, Now now) noexcept;
   [[nodiscard]] bool gather(ConnectionIndex connection, bool subscribe) noexcept;
   [[nodiscard]] bool may_send(Connection& connection, std::uint32_t messages, Now now) noexcept;
   bool ask(bool subscribe, KrakenChannel channel, std::span<const BookIndex> of, Now now) noexcept;
+  void ask_next(Connection& connection, Now now) noexcept;
   void send_resyncs(ConnectionIndex connection, Now now) noexcept;
   void send_subscriptions(ConnectionIndex connection, Now now) noexcept;
   void send_terms_question(ConnectionIndex connection, Now now) noexcept;

@@ -13,6 +13,7 @@ void CollectorProcess::make_change_counters() {
   changes_done_ = telemetry_.gauge("changes_done");
   instruments_added_ = telemetry_.counter("instruments_added");
   instruments_removed_ = telemetry_.counter("instruments_removed");
+  channels_changed_ = telemetry_.counter("channels_changed");
   changes_refused_ = telemetry_.counter("changes_refused");
   journal_damaged_ = telemetry_.counter("journal_damaged");
   changes_done_.set(follower_->seen());
@@ -40,12 +41,12 @@ void CollectorProcess::take_changes(std::int64_t now_ns) {
 }
 
 void CollectorProcess::look_for_changes() {
-  std::vector<InstrumentChange> changes;
+  std::vector<Change> changes;
   try {
     if (follower_->look(changes) == ChangeFollower::Answer::Damaged) {
       journal_damaged_.add(1);
       say(
-          fmt::format("{}: holds what was not written by ringside instruments; no change behind "
+          fmt::format("{}: holds what was not written by ringside; no change behind "
                       "that is carried out",
                       journal_.path()));
     }
@@ -61,9 +62,8 @@ void CollectorProcess::prepare_ids() {
   std::map<std::string, std::vector<std::string>> symbols;  // by venue
   for (std::size_t i = 0; i < std::min(changes_a_tick, pending_.size()); ++i) {
     const auto& change = pending_[i];
-    if (change.what == InstrumentChange::What::Add &&
-        table_of(config_, name_, change) != no_table) {
-      symbols[change.venue].push_back(change.symbol);
+    if (change.what == Change::What::Add && table_of(config_, name_, change) != no_table) {
+      symbols[change.venue].push_back(change.subject);
     }
   }
   try {
@@ -74,24 +74,52 @@ void CollectorProcess::prepare_ids() {
 }
 
 // False: there is no room in the thread's queue now.
-bool CollectorProcess::carry_out(const InstrumentChange& change) {
-  const auto known = collected_.find({change.venue, change.symbol});
+bool CollectorProcess::carry_out(const Change& change) {
+  if (change.of_channel()) return carry_out_channel(change);
+  if (change.of_venue()) return true;
+  return carry_out_instrument(change);
+}
+
+// Each table of the venue, unless it would be left without any. One that has been told is passed
+// over when it is tried again.
+bool CollectorProcess::carry_out_channel(const Change& change) {
+  for (const auto table : tables_of(config_, name_, change)) {
+    auto& venue = config_.venues[table];
+    ThreadChange prepared;
+    prepared.what = ThreadChange::What::SetChannels;
+    prepared.session = sessions_of_tables_[table];
+    prepared.channels = changed(venue.channels, change);
+    if (prepared.channels == venue.channels) continue;
+    if (!prepared.channels.any()) {
+      refuse(change, "its tables must have one channel at least");
+      continue;
+    }
+    const auto wanted = prepared.channels;
+    if (!threads_[venue.thread]->thread->change(prepared)) return false;
+    venue.channels = wanted;
+    channels_changed_.add(1);
+  }
+  return true;
+}
+
+bool CollectorProcess::carry_out_instrument(const Change& change) {
+  const auto known = collected_.find({change.venue, change.subject});
   const bool collects = known != collected_.end() && known->second.wanted;
-  const bool add = change.what == InstrumentChange::What::Add;
+  const bool add = change.what == Change::What::Add;
   if (add == collects) return true;  // it is so already
   ThreadChange prepared;
-  prepared.add = add;
+  prepared.what = add ? ThreadChange::What::AddInstrument : ThreadChange::What::RemoveInstrument;
   try {
     if (known == collected_.end() && !list(change)) return true;
   } catch (const std::exception& error) {
     refuse(change, error.what());
     return true;
   }
-  auto& collected = collected_.at({change.venue, change.symbol});
+  auto& collected = collected_.at({change.venue, change.subject});
   auto& thread = *threads_[config_.venues[collected.table].thread]->thread;
   prepared.session = sessions_of_tables_[collected.table];
   prepared.ring = collected.ring;
-  prepared.instrument = {change.symbol, collected.id, 0};
+  prepared.instrument = {change.subject, collected.id, 0};
   if (!thread.change(prepared)) return false;
   collected.wanted = add;
   (add ? instruments_added_ : instruments_removed_).add(1);
@@ -100,7 +128,7 @@ bool CollectorProcess::carry_out(const InstrumentChange& change) {
 
 // An instrument that was never collected since the start: its number, and its place in the
 // catalogue. False: refused.
-bool CollectorProcess::list(const InstrumentChange& change) {
+bool CollectorProcess::list(const Change& change) {
   const auto table = table_of(config_, name_, change);
   if (table == no_table) {
     refuse(change, "the file has no such [[venue]] table");
@@ -109,19 +137,22 @@ bool CollectorProcess::list(const InstrumentChange& change) {
   const auto& venue = config_.venues[table];
   Collected collected;
   collected.table = table;
-  collected.id = registry_.id_of(change.venue, change.symbol);
+  collected.id = registry_.id_of(change.venue, change.subject);
   const auto worker = worker_of(venue, collected.id);
   collected.ring = threads_[venue.thread]->thread->ring_of(worker);
   catalogue_->append({collected.id, ipc::connection_unsaid, configured_terms(venue), venue.name,
-                      change.symbol, worker});
-  notice_lines_.know(collected.id, change.symbol);
-  collected_.emplace(std::pair(change.venue, change.symbol), collected);
+                      change.subject, worker});
+  notice_lines_.know(collected.id, change.subject);
+  collected_.emplace(std::pair(change.venue, change.subject), collected);
   return true;
 }
 
-void CollectorProcess::refuse(const InstrumentChange& change, std::string_view why) {
+void CollectorProcess::refuse(const Change& change, std::string_view why) {
   changes_refused_.add(1);
-  say(fmt::format("{} {} is not added: {}", change.venue, change.symbol, why));
+  const bool removal =
+      change.what == Change::What::RemoveChannel || change.what == Change::What::RemoveVenue;
+  say(fmt::format("{}{} is not {}: {}", change.venue, change.of_venue() ? "" : " " + change.subject,
+                  removal ? "removed" : "added", why));
 }
 
 void CollectorProcess::say(std::string_view line) const {

@@ -91,6 +91,7 @@ class BasicVenueSession final : public AdapterHost {
   // does.
   [[nodiscard]] bool add(VenueInstrument instrument) noexcept;
   void remove(InstrumentId instrument) noexcept;
+  void set_channels(const Channels& channels) noexcept;
 
   [[nodiscard]] Adapter& adapter() noexcept { return *adapter_; }
   [[nodiscard]] const std::string& venue() const noexcept { return venue_.name; }
@@ -135,6 +136,7 @@ class BasicVenueSession final : public AdapterHost {
   static void on_renewal(void* context) noexcept;
   static void on_answer(void* context, const RestAnswer& answer) noexcept;
   void add_connections();
+  void connect_added() noexcept;
   void add_connection(ConnectionIndex index, std::uint64_t seed);
   void connect_soon(ConnectionIndex index) noexcept;
   void connect_waiting() noexcept;
@@ -241,14 +243,26 @@ void BasicVenueSession<Net>::end_attempt(Connection& connection) noexcept {
 
 template <typename Net>
 bool BasicVenueSession<Net>::add(VenueInstrument instrument) noexcept {
-  const auto known = connections_.size();
   if (!adapter_->add(std::move(instrument), now(loop_.now()))) return false;
+  connect_added();
+  return true;
+}
+
+template <typename Net>
+void BasicVenueSession<Net>::set_channels(const Channels& channels) noexcept {
+  adapter_->set_channels(channels, now(loop_.now()));
+  connect_added();
+}
+
+// Those that the adapter has come to want.
+template <typename Net>
+void BasicVenueSession<Net>::connect_added() noexcept {
+  const auto known = connections_.size();
   add_connections();
   for (auto i = known; i < connections_.size(); ++i) {
     connect_soon(static_cast<ConnectionIndex>(i));
   }
   connect_waiting();
-  return true;
 }
 
 template <typename Net>

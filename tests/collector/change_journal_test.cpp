@@ -18,7 +18,7 @@
 namespace ringside::collector {
 namespace {
 
-using What = InstrumentChange::What;
+using What = Change::What;
 using Answer = ChangeFollower::Answer;
 
 class Journal : public ::testing::Test {
@@ -29,11 +29,11 @@ class Journal : public ::testing::Test {
   }
   ~Journal() override { std::filesystem::remove_all(directory_); }
 
-  static InstrumentChange change(What what, const std::string& symbol) {
-    InstrumentChange made;
+  static Change change(What what, const std::string& symbol) {
+    Change made;
     made.what = what;
     made.venue = "kraken";
-    made.symbol = symbol;
+    made.subject = symbol;
     return made;
   }
   [[nodiscard]] ChangeJournal journal() const { return {directory_, "c0"}; }
@@ -47,10 +47,10 @@ class Journal : public ::testing::Test {
   void add_text(const std::string& text) const {
     std::ofstream(journal().path(), std::ios::binary | std::ios::app) << text;
   }
-  static std::vector<std::string> symbols(const std::vector<InstrumentChange>& changes) {
+  static std::vector<std::string> symbols(const std::vector<Change>& changes) {
     std::vector<std::string> found;
     for (const auto& each : changes) {
-      found.push_back((each.what == What::Add ? "+" : "-") + each.symbol);
+      found.push_back((each.what == What::Add ? "+" : "-") + each.subject);
     }
     return found;
   }
@@ -79,7 +79,7 @@ TEST_F(Journal, IsReadAsItWasWrittenAndGrowsBySequences) {
 TEST_F(Journal, ThatDoesNotExistIsEmpty) {
   EXPECT_TRUE(journal().read_all().empty());
   ChangeFollower follower(journal(), 0);
-  std::vector<InstrumentChange> changes;
+  std::vector<Change> changes;
   EXPECT_EQ(follower.look(changes), Answer::Nothing);
 }
 
@@ -89,6 +89,66 @@ TEST_F(Journal, IsReducedToTheNewestOfEachInstrumentAndItsSequencesGoOn) {
   EXPECT_EQ(symbols(journal().read_all()), (Symbols{"+B", "+A"}));
   EXPECT_EQ(read_changes(contents()).changes.size(), 2U) << "the file, too";
   EXPECT_EQ(journal().append({change(What::Add, "C")}), 5U);
+}
+
+Change of_venue(What what, const std::string& table = "") {
+  Change made;
+  made.what = what;
+  made.venue = "kraken";
+  made.subject = table;
+  return made;
+}
+
+TEST_F(Journal, KeepsChannelsAndVenuesAsTheyWereSaid) {
+  auto channel = change(What::AddChannel, "trade");
+  channel.depth = 25;
+  const std::string keys = "name = \"kraken\"\n# 100%\tof it: \xc3\xa9\ninstruments = []\n";
+  const std::vector<Change> all{of_venue(What::AddVenue, keys), of_venue(What::AddVenue),
+                                of_venue(What::RemoveVenue), channel,
+                                change(What::RemoveChannel, "bbo")};
+  static_cast<void>(journal().append(all));
+  const auto text = contents();
+  const auto read = read_changes(text);
+  ASSERT_EQ(read.changes.size(), all.size());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    auto expected = all[i];
+    expected.sequence = i + 1;
+    EXPECT_EQ(read.changes[i], expected);
+  }
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 5);
+  EXPECT_NE(text.find("name%20=%20\"kraken\"%0A"), std::string::npos) << text;
+}
+
+TEST_F(Journal, RefusesAChangeThatCannotBe) {
+  Change read;
+  for (const auto& bad : {change(What::AddChannel, "ticker"), change(What::AddChannel, ""),
+                          of_venue(What::RemoveVenue, "name")}) {
+    auto numbered = bad;
+    numbered.sequence = 1;
+    EXPECT_FALSE(read_change_line(line_of(numbered), read)) << line_of(numbered);
+  }
+  auto numbered = of_venue(What::AddVenue, std::string(table_bytes_max + 1, 'x'));
+  numbered.sequence = 1;
+  EXPECT_FALSE(read_change_line(line_of(numbered), read));
+}
+
+// An older line of a venue is void: it begins as its table says.
+TEST_F(Journal, IsReducedToWhatIsNewerThanItsVenue) {
+  static_cast<void>(journal().append({change(What::Add, "A"), change(What::AddChannel, "trade"),
+                                      of_venue(What::RemoveVenue), of_venue(What::AddVenue),
+                                      change(What::Add, "B"), change(What::RemoveChannel, "trade"),
+                                      change(What::AddChannel, "trade"),
+                                      change(What::Add, "trade")}));
+  const auto before = contents();
+  EXPECT_EQ(journal().look_at_all().size(), 4U);
+  EXPECT_EQ(contents(), before) << "looking changes nothing";
+  const auto kept = journal().read_all();
+  ASSERT_EQ(kept.size(), 4U);
+  EXPECT_EQ(kept[0].what, What::AddVenue);
+  EXPECT_EQ(kept[1].subject, "B");
+  EXPECT_EQ(kept[2].what, What::AddChannel);
+  EXPECT_EQ(kept[3].what, What::Add) << "a symbol of that name is no channel";
+  EXPECT_EQ(newest_changes(kept), kept);
 }
 
 TEST_F(Journal, ADirectoryThatIsNotThereIsAnErrorThatNamesTheFile) {
@@ -159,7 +219,7 @@ TEST_F(Journal, LinesOutOfOrderOrOfSymbolsThatAreNoneAreRefused) {
   late.sequence = 2;
   const auto line = line_of(late) + "\n";
   EXPECT_TRUE(read_changes(line + line).damaged) << "the same sequence twice";
-  InstrumentChange read;
+  Change read;
   for (const auto& symbol : {std::string(64, 'A'), std::string("A B"), std::string("A\tB"),
                              std::string(), std::string("\x7f")}) {
     auto bad = change(What::Add, symbol);
@@ -229,7 +289,7 @@ TEST_F(Journal, IsFollowedLineByLineOverATornEndAndAReplacedFile) {
   static_cast<void>(journal().append({change(What::Add, "A"), change(What::Remove, "A")}));
   static_cast<void>(journal().read_all());
   ChangeFollower follower(journal(), 2);
-  std::vector<InstrumentChange> changes;
+  std::vector<Change> changes;
   EXPECT_EQ(follower.look(changes), Answer::Nothing) << "all of it has been seen";
   static_cast<void>(journal().append({change(What::Add, "B")}));
   EXPECT_EQ(follower.look(changes), Answer::Grown);
@@ -251,7 +311,7 @@ TEST_F(Journal, IsFollowedLineByLineOverATornEndAndAReplacedFile) {
 TEST_F(Journal, DamageIsSaidOnceAndEndsWithAnotherFile) {
   static_cast<void>(journal().append({change(What::Add, "A")}));
   ChangeFollower follower(journal(), 0);
-  std::vector<InstrumentChange> changes;
+  std::vector<Change> changes;
   auto third = change(What::Add, "C");
   third.sequence = 3;
   add_text("rubbish\n" + line_of(third) + "\n");
@@ -269,7 +329,7 @@ TEST_F(Journal, DamageIsSaidOnceAndEndsWithAnotherFile) {
 TEST_F(Journal, ThatLosesWholeLinesIsDamaged) {
   static_cast<void>(journal().append({change(What::Add, "A"), change(What::Add, "B")}));
   ChangeFollower follower(journal(), 0);
-  std::vector<InstrumentChange> changes;
+  std::vector<Change> changes;
   EXPECT_EQ(follower.look(changes), Answer::Grown);
   std::filesystem::resize_file(journal().path(), 5);
   EXPECT_EQ(follower.look(changes), Answer::Damaged);
@@ -279,7 +339,7 @@ TEST_F(Journal, HasARoomThatEndsAndSaysSo) {
   write(std::string(changes_bytes_max + 1, '\n'));
   EXPECT_THROW(static_cast<void>(journal().append({change(What::Add, "A")})), std::runtime_error);
   ChangeFollower follower(journal(), 0);
-  std::vector<InstrumentChange> changes;
+  std::vector<Change> changes;
   EXPECT_EQ(follower.look(changes), Answer::Damaged);
 }
 

@@ -12,7 +12,8 @@ namespace {
 
 ThreadChange change_of(std::uint32_t number) {
   ThreadChange change;
-  change.add = number % 2 == 0;
+  change.what =
+      number % 2 == 0 ? ThreadChange::What::AddInstrument : ThreadChange::What::RemoveInstrument;
   change.session = number;
   // Longer than what a string holds without memory of its own.
   change.instrument = {"SYMBOL-WITH-A-LONG-NAME-" + std::to_string(number),
@@ -54,7 +55,7 @@ TEST(ChangeQueue, WhatIsSeenOnTheOtherSideIsWholeAndInOrder) {
       }
       const auto wanted = change_of(expected);
       ASSERT_EQ(change->session, wanted.session);
-      ASSERT_EQ(change->add, wanted.add);
+      ASSERT_EQ(change->what, wanted.what);
       ASSERT_EQ(change->instrument.symbol, wanted.instrument.symbol);
       ++effect;
       ++expected;

@@ -6,7 +6,7 @@
 namespace ringside::collector {
 namespace {
 
-using What = InstrumentChange::What;
+using What = Change::What;
 using Symbols = std::vector<std::string>;
 
 VenueConfig table(const std::string& venue, Symbols symbols, Channels channels = {},
@@ -15,17 +15,17 @@ VenueConfig table(const std::string& venue, Symbols symbols, Channels channels =
   made.name = venue;
   made.collector = collector;
   made.instruments = std::move(symbols);
-  made.channels = channels;
+  made.channels = made.named_channels = channels;
   made.depth = depth;
   return made;
 }
 
-InstrumentChange change(What what, const std::string& venue, const std::string& symbol,
-                        const std::string& channels = "", std::uint32_t depth = 0) {
-  InstrumentChange made;
+Change change(What what, const std::string& venue, const std::string& symbol,
+              const std::string& channels = "", std::uint32_t depth = 0) {
+  Change made;
   made.what = what;
   made.venue = venue;
-  made.symbol = symbol;
+  made.subject = symbol;
   made.channels = channels;
   made.depth = depth;
   return made;
@@ -37,7 +37,9 @@ struct ConfigChanges : ::testing::Test {
                      table("kraken", {"ETH/USD"}, {true, false, false}, 100),
                      table("binance", {"BTCUSDT"}), table("kraken", {"XRP/USD"}, {}, 0, "c1")};
   }
-  void apply(std::vector<InstrumentChange> changes) { apply_changes(config, "c0", changes); }
+  void apply(std::vector<Change> changes) {
+    EXPECT_TRUE(apply_changes(config, "c0", changes).empty());
+  }
   Config config;
 };
 
@@ -64,6 +66,46 @@ TEST_F(ConfigChanges, WhatWasAddedAndRemovedIsSoWhateverTheFileSays) {
   EXPECT_EQ(config.venues[1].instruments, Symbols{});
   EXPECT_EQ(config.venues[2].instruments, Symbols{"BTCUSDT"});
   EXPECT_EQ(config.venues[3].instruments, Symbols{"XRP/USD"}) << "another collector's";
+}
+
+constexpr Channels book_only{false, true, false};
+constexpr Channels trade_and_book{true, true, false};
+
+TEST_F(ConfigChanges, AChannelIsOfAllTablesOfItsVenueOrOfThoseOfADepth) {
+  apply({change(What::RemoveChannel, "kraken", "bbo"),
+         change(What::AddChannel, "kraken", "book", "", 100)});
+  EXPECT_EQ(config.venues[0].channels, trade_and_book);
+  EXPECT_EQ(config.venues[1].channels, trade_and_book);
+  EXPECT_EQ(config.venues[2].channels, Channels{}) << "another venue's";
+  EXPECT_EQ(config.venues[3].channels, Channels{}) << "another collector's";
+}
+
+// Of book, which came first and went last, the journal has only that it went.
+TEST_F(ConfigChanges, WhatTheJournalWasReducedToEndsAsTheWholeOfItDid) {
+  const std::vector<Change> all{change(What::AddChannel, "kraken", "book", "", 100),
+                                change(What::RemoveChannel, "kraken", "trade", "", 100),
+                                change(What::AddChannel, "kraken", "bbo", "", 100),
+                                change(What::RemoveChannel, "kraken", "book", "", 100)};
+  apply(newest_changes(all));
+  EXPECT_EQ(config.venues[1].channels, (Channels{false, false, true}));
+}
+
+TEST_F(ConfigChanges, NoTableIsLeftWithoutAChannel) {
+  EXPECT_EQ(apply_changes(config, "c0",
+                          std::vector<Change>{change(What::RemoveChannel, "kraken", "trade")})
+                .size(),
+            1U);
+  EXPECT_EQ(config.venues[0].channels, (Channels{false, true, true}));
+  EXPECT_EQ(config.venues[1].channels, (Channels{true, false, false})) << "it had no other";
+}
+
+// What an instrument was added to must be the same table after a restart.
+TEST_F(ConfigChanges, ATableIsKnownByTheChannelsThatItNamesWhateverHasBecomeOfThem) {
+  apply({change(What::RemoveChannel, "kraken", "trade", "", 0),
+         change(What::AddChannel, "kraken", "book", "", 100)});
+  EXPECT_EQ(table_of(config, "c0", change(What::Add, "kraken", "SOL/USD", "trade")), 1U);
+  EXPECT_EQ(table_of(config, "c0", change(What::Add, "kraken", "SOL/USD", "book")), no_table);
+  EXPECT_EQ(changed(book_only, change(What::AddChannel, "kraken", "trade")), trade_and_book);
 }
 
 }  // namespace

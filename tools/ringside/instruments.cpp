@@ -1,13 +1,10 @@
 // ringside instruments list, add, remove: what a running deployment collects. A change is written
 // into the journal of the collector that it is for, which nobody has to listen to; that it has been
 // carried out is read from the collector's telemetry, what became of it from catalogue and books.
-#include "tools/ringside/instruments.hpp"
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <ctime>
 #include <memory>
 #include <set>
 #include <string>
@@ -17,18 +14,17 @@
 #include "collector/change_journal.hpp"
 #include "collector/config.hpp"
 #include "collector/config_changes.hpp"
-#include "ipc/clock.hpp"
-#include "ipc/telemetry.hpp"
+#include "tools/ringside/changes.hpp"
 #include "tools/ringside/command.hpp"
 #include "tools/ringside/deployment_stat.hpp"
 #include "tools/ringside/json_text.hpp"
+#include "tools/ringside/running_collector.hpp"
+#include "tools/ringside/venue_rows.hpp"
 
 namespace ringside::tools {
 namespace {
 
-using What = collector::InstrumentChange::What;
-
-constexpr long answer_look_ns = 5'000'000;  // between looks for the collector's answer
+using What = collector::Change::What;
 
 struct InstrumentsOptions {
   std::string config;
@@ -47,12 +43,6 @@ struct Outcome {
   std::string result;  // added, removed, refused, waiting
   const InstrumentStat* instrument = nullptr;
 };
-
-std::int64_t steady_ns() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
 
 // --- list ---
 
@@ -100,29 +90,14 @@ int run_list(const InstrumentsOptions& options) {
 
 // --- add, remove ---
 
-std::string tables_text(const collector::Config& config) {
-  std::vector<std::string> tables;
-  for (const auto& table : config.venues) {
-    tables.push_back(fmt::format("{} ({}{})", table.name, collector::channels_text(table.channels),
-                                 table.depth == 0 ? "" : fmt::format("; depth {}", table.depth)));
-  }
-  return fmt::format("{}", fmt::join(tables, ", "));
-}
-
 // In the order that the file's keys are compared in.
 std::string channels_of(const InstrumentsOptions& options) {
   if (options.channels.empty()) return {};
-  collector::Channels channels{false, false, false};
+  auto channels = collector::no_channels;
   for (const auto& name : options.channels) {
-    if (name == "trade") {
-      channels.trade = true;
-    } else if (name == "book") {
-      channels.book = true;
-    } else if (name == "bbo") {
-      channels.bbo = true;
-    } else {
-      throw CommandError(
-          fmt::format("--channels: '{}' is not known; there are: trade, book, bbo", name));
+    if (!collector::set_channel(channels, name, true)) {
+      throw CommandError(fmt::format("--channels: '{}' is not known; there are: {}", name,
+                                     collector::channel_names));
     }
   }
   return collector::channels_text(channels);
@@ -141,7 +116,7 @@ void check_symbols(const InstrumentsOptions& options) {
 
 // The collector whose table the change is about.
 const ipc::ProcessSpec& collector_of(const collector::Config& config,
-                                     const collector::InstrumentChange& change) {
+                                     const collector::Change& change) {
   for (const auto& process : config.deployment.collectors) {
     if (collector::table_of(config, process.name, change) != collector::no_table) return process;
   }
@@ -150,50 +125,6 @@ const ipc::ProcessSpec& collector_of(const collector::Config& config,
       change.channels.empty() && change.depth == 0 ? "" : " with these channels and depth",
       tables_text(config)));
 }
-
-// The deployment as one of its collectors says it, while that runs.
-class RunningCollector {
- public:
-  RunningCollector(std::string instance, std::string name)
-      : instance_(std::move(instance)), name_(std::move(name)), rate_(ipc::TickRate::of_host()) {
-    const auto status =
-        ipc::attach_segment(instance_, "telemetry." + name_, ipc::SegmentKind::Telemetry, segment_);
-    if (status != ipc::AttachStatus::Ok || !lives()) {
-      throw CommandError(fmt::format(
-          "collector '{}' of instance '{}' does not run: start it with scripts/launch up CONFIG, "
-          "or change instruments in CONFIG itself",
-          name_, instance_));
-    }
-  }
-  [[nodiscard]] bool lives() const {
-    const ipc::LivenessBounds bounds{rate_.ticks(ipc::liveness_probe_after_ns),
-                                     rate_.ticks(ipc::liveness_stale_after_ns)};
-    const auto liveness = segment_.liveness(ipc::now_ticks(), bounds);
-    return liveness == ipc::Liveness::Alive || liveness == ipc::Liveness::Stale;
-  }
-  [[nodiscard]] std::uint64_t changes_done() const {
-    for (const auto& counter : ipc::TelemetryReader(segment_).counters()) {
-      if (counter.name == "changes_done") return counter.value;
-    }
-    return 0;
-  }
-  // False: not within so long, or it ended.
-  [[nodiscard]] bool wait_for(std::uint64_t sequence, unsigned seconds) const {
-    const auto until = steady_ns() + std::int64_t{seconds} * 1'000'000'000;
-    while (changes_done() < sequence) {
-      if (!lives() || stop_asked() || steady_ns() >= until) return false;
-      const timespec period{0, answer_look_ns};
-      nanosleep(&period, nullptr);
-    }
-    return true;
-  }
-
- private:
-  std::string instance_;
-  std::string name_;
-  ipc::TickRate rate_;
-  ipc::Segment segment_;
-};
 
 const InstrumentStat* find(const DeploymentStat& stat, const std::string& collector,
                            const std::string& venue, const std::string& symbol) {
@@ -294,20 +225,16 @@ DeploymentStat collect_when_listed(const std::string& instance, const std::strin
                  was_removed(*each) == (what == What::Remove);
         });
     if (listed || stop_asked() || steady_ns() >= until) return stat;
-    const timespec period{0, answer_look_ns};
-    nanosleep(&period, nullptr);
+    wait_a_moment();
   }
 }
 
 int run_change(const InstrumentsOptions& options, What what) {
   check_symbols(options);
-  const auto config = collector::load_config(options.config);
+  const auto config = collector::config_now(options.config);
   const auto& instance = config.deployment.instance;
-  if (!options.instance.empty() && options.instance != instance) {
-    throw CommandError(fmt::format("--instance {}: {} describes instance '{}'", options.instance,
-                                   options.config, instance));
-  }
-  collector::InstrumentChange change;
+  check_instance(config, options.config, options.instance);
+  collector::Change change;
   change.what = what;
   change.venue = options.venue;
   change.channels = channels_of(options);
@@ -315,21 +242,17 @@ int run_change(const InstrumentsOptions& options, What what) {
   const auto& process = collector_of(config, change);
   const RunningCollector running(instance, process.name);
   check_against(collect_deployment(instance), process, what, options);
-  std::vector<collector::InstrumentChange> changes;
+  std::vector<collector::Change> changes;
   for (const auto& symbol : options.symbols) {
     changes.push_back(change);
-    changes.back().symbol = symbol;
+    changes.back().subject = symbol;
   }
   const collector::ChangeJournal journal(collector::state_directory(config.deployment, process),
                                          process.name);
   stop_on_signals();
   const auto sequence = journal.append(std::move(changes));
   if (!running.wait_for(sequence, options.seconds)) {
-    fmt::print(stderr,
-               "ringside: collector '{}' has not answered in {} s; the change stands in {} up to "
-               "line {}, and is carried out when it does, or starts\n",
-               process.name, options.seconds, journal.path(), sequence);
-    return exit_check_failed;
+    return say_unanswered(process.name, journal.path(), sequence, options.seconds);
   }
   const auto stat = collect_when_listed(instance, process.name, what, options);
   return report(outcomes_of(stat, process.name, what, options), options, instance, sequence);
@@ -341,9 +264,7 @@ void declare_change(CLI::App& group, Action& action, What what) {
       add ? "add" : "remove", add ? "collect more instruments, from now on and after a restart"
                                   : "collect these no more, until they are added again");
   const auto options = std::make_shared<InstrumentsOptions>();
-  command->add_option("--config", options->config, "the deployment's TOML file")
-      ->required()
-      ->type_name("FILE");
+  add_config_option(*command, options->config);
   add_instance_option(*command, options->instance);
   add_json_option(*command, options->json);
   command->add_option("--venue", options->venue, "whose symbols these are")->required();

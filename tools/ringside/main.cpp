@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "tools/ringside/changes.hpp"
 #include "tools/ringside/command.hpp"
-#include "tools/ringside/instruments.hpp"
 
 namespace ringside::tools {
 namespace {
@@ -32,6 +32,7 @@ void declare_all(CLI::App& app, Action& action) {
   declare_books(app, action);
   declare_follow(app, action);
   declare_instruments(app, action);
+  declare_channels(app, action);
   declare_verify(app, action);
   declare_job(app, action);
 }

@@ -1,4 +1,5 @@
-// ringside instruments list, add, remove: what a running deployment collects.
+// ringside instruments, channels, venues: what a running deployment collects. Each lists it, adds
+// to it, removes from it.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -9,5 +10,6 @@ namespace ringside::tools {
 
 // As the others in command.hpp.
 void declare_instruments(CLI::App& app, Action& action);
+void declare_channels(CLI::App& app, Action& action);
 
 }  // namespace ringside::tools
