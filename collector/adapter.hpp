@@ -22,6 +22,8 @@ namespace ringside::collector {
 
 using ConnectionIndex = std::uint32_t;  // 0-based within one adapter
 
+class RestSchedule;
+
 // What an adapter may ask of its surroundings.
 class AdapterHost {
  public:
@@ -94,6 +96,12 @@ class Adapter {
   // Where a connection has no room for the streams of a channel more, connection_count() has grown.
   // Without a book an instrument has an epoch of its own, as it has with one.
   virtual void set_channels(const Channels& channels, Now now) noexcept = 0;
+
+  // Before anything is opened: this one takes the place of another, whose requests went to the same
+  // address. What the venue still counts of them is this one's.
+  virtual void succeed(const Adapter& other, Now now) noexcept = 0;
+  // The schedule of its REST requests; null: it has none.
+  [[nodiscard]] virtual const RestSchedule* rest_schedule() const noexcept { return nullptr; }
 
   [[nodiscard]] virtual const Counters& counters() const noexcept = 0;
 };

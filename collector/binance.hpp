@@ -133,6 +133,10 @@ class BinanceAdapter final : public Adapter {
   void remove(InstrumentId instrument, Now now) noexcept override;
   void set_channels(const Channels& channels, Now now) noexcept override;
 
+  void succeed(const Adapter& other, Now now) noexcept override {
+    if (const auto* const rest = other.rest_schedule()) rest_.succeed(*rest, now.steady_ns);
+  }
+  [[nodiscard]] const RestSchedule* rest_schedule() const noexcept override { return &rest_; }
   [[nodiscard]] const Counters& counters() const noexcept override { return counters_; }
   [[nodiscard]] const BinanceCounts& counts(SymbolIndex index) const noexcept {
     return instruments_[index].counts;

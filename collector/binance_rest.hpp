@@ -75,6 +75,12 @@ class RestSchedule {
   // The venue says we are too fast: nothing goes out for as long as it says, or, where it says
   // nothing (0), for throttled_ns, doubled each time in a row.
   void throttled(std::int64_t now_ns, std::int64_t retry_after_ns = 0) noexcept;
+  // Before the first request: what was asked of the same address by `other`, which asks no more.
+  void succeed(const RestSchedule& other, std::int64_t now_ns) noexcept {
+    weight_.succeed(other.weight_, now_ns);
+    paused_until_ns_ = other.paused_until_ns_;
+    throttles_ = other.throttles_;
+  }
   // The task of a request whose deadline has passed; its place is free again. Call until none.
   [[nodiscard]] std::optional<Task> overdue(std::int64_t now_ns) noexcept;
 

@@ -13,22 +13,38 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include "collector/adapter.hpp"
+#include "collector/venue_session.hpp"
 
 namespace ringside::collector {
 
 inline constexpr std::size_t changes_queued_max = 64;
 
+// A venue that is added: its session, and the ring of each of its instruments.
+struct VenuePlan {
+  VenueSessionOptions session;
+  std::vector<RingIndex> rings;
+};
+
 // In the thread's own numbers.
 struct ThreadChange {
-  enum class What : std::uint8_t { AddInstrument, RemoveInstrument, SetChannels };
+  enum class What : std::uint8_t {
+    AddInstrument,
+    RemoveInstrument,
+    SetChannels,
+    AddVenue,     // in the place of one that was removed, or behind the last
+    RemoveVenue,  // and all its instruments
+  };
   What what = What::AddInstrument;
   std::size_t session = 0;
   RingIndex ring = 0;          // of an added instrument
   VenueInstrument instrument;  // its record is the thread's to find
   Channels channels;
+  std::unique_ptr<VenuePlan> venue;
 };
 
 class ChangeQueue {

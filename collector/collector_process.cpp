@@ -34,7 +34,8 @@ std::size_t first_running_index(const ipc::Deployment& deployment, std::string_v
 }  // namespace
 
 CollectorProcess::CollectorProcess(const Config& config, std::string name)
-    : config_(config),
+    : file_(config),
+      config_(config),
       name_(std::move(name)),
       spec_(config_.deployment.collector(name_)),
       number_(config_.deployment.collector_number(name_)),
@@ -66,9 +67,11 @@ CollectorProcess::CollectorProcess(const Config& config, std::string name)
                                  allowed, telemetry_, spec_.receive_stamps});
     threads_.push_back(std::move(running));
   }
-  sessions_of_tables_.resize(config_.venues.size());
+  places_.resize(threads_.size());
+  sessions_of_tables_.resize(config_.venues.size(), no_session);
   for (std::size_t table = 0; table < config_.venues.size(); ++table) {
-    if (config_.venues[table].collector == name_) add_venue(table);
+    const auto& venue = config_.venues[table];
+    if (venue.collector == name_ && !venue.removed) add_venue(table);
   }
 }
 
@@ -78,6 +81,18 @@ std::string CollectorProcess::worker_of(const VenueConfig& venue, InstrumentId i
   if (!venue.worker.empty()) return venue.worker;
   const auto workers = config_.deployment.worker_threads();
   return workers[id.ordinal() % workers.size()];
+}
+
+// One of the same venue that is free, else one more.
+std::size_t CollectorProcess::take_place(const VenueConfig& venue) {
+  auto& places = places_[venue.thread];
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    if (places[i].taken || places[i].venue != venue.name) continue;
+    places[i].taken = true;
+    return i;
+  }
+  places.push_back({venue.name, true});
+  return places.size() - 1;
 }
 
 void CollectorProcess::add_venue(std::size_t table) {
@@ -97,9 +112,9 @@ void CollectorProcess::add_venue(std::size_t table) {
     const auto connection = book_connection(venue, options.instruments.size());
     options.instruments.push_back({symbol, id, thread.add_instrument(id, ring)});
     catalogue_->append({id, connection, configured_terms(venue), venue.name, symbol, worker});
-    collected_[{venue.name, symbol}] = {table, id, ring, true};
+    collected_[{venue.name, symbol}] = {table, id, worker, ring, true};
   }
-  sessions_of_tables_[table] = thread.venue_count();
+  sessions_of_tables_[table] = take_place(venue);
   thread.add_venue(std::move(options));
 }
 

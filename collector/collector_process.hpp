@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -60,11 +61,19 @@ class CollectorProcess {
   struct Collected {
     std::size_t table = 0;  // of config_.venues
     InstrumentId id;
+    std::string worker;
     RingIndex ring = 0;
     bool wanted = false;
   };
+  // A venue session's place in its thread: kept for the venue's next one.
+  struct Place {
+    std::string venue;
+    bool taken = true;
+  };
+  static constexpr std::size_t no_session = ~std::size_t{0};
 
   void add_venue(std::size_t table);
+  [[nodiscard]] std::size_t take_place(const VenueConfig& venue);
   [[nodiscard]] std::string worker_of(const VenueConfig& venue, InstrumentId id) const;
 
   // process_changes.cpp
@@ -75,11 +84,19 @@ class CollectorProcess {
   [[nodiscard]] bool carry_out(const Change& change);
   [[nodiscard]] bool carry_out_channel(const Change& change);
   [[nodiscard]] bool carry_out_instrument(const Change& change);
+
+  // process_venues.cpp
+  [[nodiscard]] bool carry_out_venue(const Change& change);
+  [[nodiscard]] bool remove_tables(const Change& change);
+  [[nodiscard]] bool begin_table(std::size_t table);
+  [[nodiscard]] ThreadChange prepare_table(std::size_t table, std::span<const InstrumentId> ids);
+  void drop_table(std::size_t table);
   [[nodiscard]] bool list(const Change& change);
   void refuse(const Change& change, std::string_view why);
   void say(std::string_view line) const;
 
-  Config config_;  // the file's, and what the journal made of it before the start
+  const Config file_;
+  Config config_;  // the file's, and what the journal has made of it
   std::string name_;
   const ipc::ProcessSpec& spec_;
   std::uint32_t number_;
@@ -91,13 +108,14 @@ class CollectorProcess {
   std::unique_ptr<ipc::CatalogueWriter> catalogue_;
   std::vector<std::unique_ptr<Running>> threads_;
   NoticeLines notice_lines_;
-  std::vector<std::size_t> sessions_of_tables_;                         // within the table's thread
+  std::vector<std::size_t> sessions_of_tables_;  // within the table's thread; no_session: none
+  std::vector<std::vector<Place>> places_;       // of each thread
   std::map<std::pair<std::string, std::string>, Collected> collected_;  // by venue, symbol
   std::deque<Change> pending_;  // read from the journal; not more than it can hold
   std::int64_t next_changes_look_ns_ = 0;
   ipc::Gauge changes_done_;  // sequence up to which all has been carried out, or refused
-  ipc::Counter instruments_added_, instruments_removed_, channels_changed_, changes_refused_,
-      journal_damaged_;
+  ipc::Counter instruments_added_, instruments_removed_, channels_changed_, venues_added_,
+      venues_removed_, changes_refused_, journal_damaged_;
   std::atomic<bool> stop_{false};  // a flag: nothing is read because of it
 };
 

@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <stdexcept>
+#include <system_error>
+#include <utility>
 
 #include "ipc/check.hpp"
 #include "ipc/placement.hpp"
@@ -156,18 +159,25 @@ void CollectorThread::place() {
 }
 
 void CollectorThread::make_counters() {
-  const auto add = [this](const std::string& owner) {
-    return [this, owner](std::string_view prefix, std::string_view name, std::uint64_t) {
-      counters_.push_back(options_.telemetry.counter(fmt::format("{}.{}{}", owner, prefix, name)));
-    };
-  };
-  each_record_count(records_.counters(), add(options_.name));
-  add(options_.name)("", "messages_unstamped", stages_.unstamped());
-  for (std::size_t i = 0; i < sessions_.size(); ++i) {
-    const auto number = i == 0 ? "" : fmt::format("-{}", i);
-    each_session_count(*sessions_[i],
-                       add(fmt::format("{}.{}{}", options_.name, sessions_[i]->venue(), number)));
-  }
+  each_record_count(records_.counters(), [&](std::string_view, std::string_view name, auto) {
+    counters_.push_back(options_.telemetry.counter(fmt::format("{}.{}", options_.name, name)));
+  });
+  counters_.push_back(options_.telemetry.counter(options_.name + ".messages_unstamped"));
+  for (std::size_t i = 0; i < sessions_.size(); ++i) make_session_counters(i);
+}
+
+// Of a place that another had before, they go on from where that left them.
+void CollectorThread::make_session_counters(std::size_t session) {
+  session_counters_.resize(std::max(session_counters_.size(), session + 1));
+  const auto owner = fmt::format("{}.{}{}", options_.name, sessions_[session]->venue(),
+                                 session == 0 ? "" : fmt::format("-{}", session));
+  std::vector<SessionCounter> made;
+  each_session_count(*sessions_[session], [&](std::string_view prefix, std::string_view name,
+                                              auto) {
+    const auto counter = options_.telemetry.counter(fmt::format("{}.{}{}", owner, prefix, name));
+    made.push_back({counter, counter.value()});
+  });
+  session_counters_[session] = std::move(made);
 }
 
 void CollectorThread::copy_counters() noexcept {
@@ -178,7 +188,15 @@ void CollectorThread::copy_counters() noexcept {
   };
   each_record_count(records_.counters(), copy);
   copy("", "messages_unstamped", stages_.unstamped());
-  for (auto& session : sessions_) each_session_count(*session, copy);
+  for (std::size_t i = 0; i < sessions_.size(); ++i) {
+    auto next = session_counters_[i].begin();
+    const auto end = session_counters_[i].end();
+    each_session_count(*sessions_[i], [&](std::string_view, std::string_view, std::uint64_t value) {
+      if (next == end) return;  // there was no room for them
+      next->counter.add(next->before + value - next->counter.value());
+      ++next;
+    });
+  }
 }
 
 void CollectorThread::run(const std::atomic<bool>& stop) {
@@ -219,6 +237,7 @@ void CollectorThread::run(const std::atomic<bool>& stop) {
   while (!all_done() && loop_->steady_ns() < until) loop_->run_once(tick_ns);
   publish();
   sessions_.clear();  // before the loop they live on
+  leaving_.clear();
   loop_.reset();
 }
 
@@ -262,6 +281,7 @@ void CollectorThread::tick() noexcept {
   }
   apply_changes();
   for (auto& session : sessions_) session->on_tick();
+  std::erase_if(leaving_, [](const auto& session) { return session->done(); });
   publish();
   if (failure_changes_ != records_.failure_changes()) tell_failures();
   if (now_ns < next_counters_ns_) return;
@@ -318,25 +338,77 @@ void CollectorThread::apply_changes() noexcept {
 }
 
 void CollectorThread::apply(ThreadChange& change) noexcept {
-  auto& session = *sessions_[change.session];
-  const auto id = change.instrument.id;
   switch (change.what) {
-    case ThreadChange::What::RemoveInstrument:
-      return session.remove(id);
-    case ThreadChange::What::SetChannels:
-      return session.set_channels(change.channels);
     case ThreadChange::What::AddInstrument:
-      break;
+      return add_instrument(change);
+    case ThreadChange::What::RemoveInstrument:
+      return sessions_[change.session]->remove(change.instrument.id);
+    case ThreadChange::What::SetChannels:
+      return sessions_[change.session]->set_channels(change.channels);
+    case ThreadChange::What::AddVenue:
+      return begin_venue(change);
+    case ThreadChange::What::RemoveVenue:
+      return end_venue(change.session);
   }
+}
+
+// Whoever was collected here before keeps its record and goes on there.
+void CollectorThread::begin_venue(ThreadChange& change) noexcept {
+  auto plan = std::move(change.venue);
+  std::map<std::uint32_t, std::size_t> known;
+  for (std::size_t i = 0; i < owners_.size(); ++i) known[owners_[i].instrument.value] = i;
+  for (std::size_t i = 0; i < plan->rings.size(); ++i) {
+    auto& instrument = plan->session.instruments[i];
+    const auto found = known.find(instrument.id.value);
+    if (found == known.end()) {
+      instrument.record = records_.add_instrument(instrument.id, plan->rings[i]);
+      owners_.push_back({instrument.id, instrument.record, change.session});
+    } else {
+      auto& owner = owners_[found->second];
+      owner.session = change.session;
+      instrument.record = owner.record;
+    }
+  }
+  auto session = std::make_unique<VenueSession>(*loop_, std::move(plan->session), records_,
+                                                SessionHooks{this, batch_end, decoded, &notices_});
+  for (const auto& other : sessions_) {
+    if (other->stopped()) session->succeed(*other);
+  }
+  copy_counters();
+  if (change.session == sessions_.size()) {
+    sessions_.push_back(std::move(session));
+  } else {
+    leaving_.push_back(std::exchange(sessions_[change.session], std::move(session)));
+    session_counters_[change.session].clear();
+  }
+  try {
+    make_session_counters(change.session);
+  } catch (const std::system_error&) {
+    session_counters_.resize(sessions_.size());  // it runs uncounted
+  }
+  sessions_[change.session]->start();
+}
+
+// Its instruments first: the end of a connection is no news of theirs then.
+void CollectorThread::end_venue(std::size_t session) noexcept {
+  for (const auto& owner : owners_) {
+    if (owner.session == session) sessions_[session]->remove(owner.instrument);
+  }
+  sessions_[session]->stop();
+}
+
+void CollectorThread::add_instrument(ThreadChange& change) noexcept {
+  const auto id = change.instrument.id;
   auto owner = std::find_if(owners_.begin(), owners_.end(),
                             [&](const Owner& entry) { return entry.instrument == id; });
   if (owner == owners_.end()) {
     const auto record = records_.add_instrument(id, change.ring);
     owner = owners_.insert(owners_.end(), {id, record, change.session});
   }
+  owner->session = change.session;
   change.instrument.record = owner->record;
   // There is room: the catalogue, which is no larger, had some.
-  static_cast<void>(session.add(std::move(change.instrument)));
+  static_cast<void>(sessions_[change.session]->add(std::move(change.instrument)));
 }
 
 void CollectorThread::take_requests(WorkerLink& link) noexcept {

@@ -66,7 +66,6 @@ class CollectorThread {
     return records_.add_instrument(id, ring);
   }
   void add_venue(VenueSession::Options options);
-  [[nodiscard]] std::size_t venue_count() const noexcept { return plans_.size(); }
 
   // At any time, from the thread that made this. False: later again; `change` is as it was.
   [[nodiscard]] bool change(ThreadChange& change) noexcept { return changes_.post(change); }
@@ -86,12 +85,16 @@ class CollectorThread {
   void place();
   void make_links();
   void make_counters();
+  void make_session_counters(std::size_t session);
   void publish() noexcept;
   void tick() noexcept;
   void look_for_worker(WorkerLink& link, std::int64_t now_ns) noexcept;
   void take_requests(WorkerLink& link) noexcept;
   void apply_changes() noexcept;
   void apply(ThreadChange& change) noexcept;
+  void add_instrument(ThreadChange& change) noexcept;
+  void begin_venue(ThreadChange& change) noexcept;
+  void end_venue(std::size_t session) noexcept;
   void copy_counters() noexcept;
   void tell_failures() noexcept;
 
@@ -110,8 +113,16 @@ class CollectorThread {
   Notices notices_;
   ChangeQueue changes_;
   std::unique_ptr<net::Loop> loop_;
+  // A removed venue's stays, stopped, until the venue is added again.
   std::vector<std::unique_ptr<VenueSession>> sessions_;
+  std::vector<std::unique_ptr<VenueSession>>
+      leaving_;                         // replaced, until their connections are closed
   std::vector<ipc::Counter> counters_;  // in the order of make_counters()
+  struct SessionCounter {
+    ipc::Counter counter;
+    std::uint64_t before = 0;  // what earlier sessions of this place have counted
+  };
+  std::vector<std::vector<SessionCounter>> session_counters_;  // of each, in order
   std::int64_t next_tick_ns_ = 0;
   std::int64_t next_counters_ns_ = 0;
   std::int64_t returning_since_ns_ = 0;  // 0: not back from a pause

@@ -6,6 +6,7 @@
 #include <array>
 #include <filesystem>
 #include <set>
+#include <sstream>
 #include <system_error>
 
 #include "collector/venue_limits.hpp"
@@ -98,6 +99,11 @@ constexpr std::array venue_keys{
 };
 constexpr SectionDoc venue_section{"[[venue]]", "A venue's feed and the instruments wanted of it.",
                                    venue_keys};
+
+constexpr std::array added_keys{
+    KeyDoc{"venue", "array of tables", "required", "", "What is added."},
+};
+constexpr SectionDoc added_section{"", "Venues that are added.", added_keys};
 
 struct Origin {
   const std::string& path;
@@ -262,12 +268,6 @@ VenueConfig venue_of(const toml::table& root, const Origin& origin) {
   return venue;
 }
 
-// "wss://host:port/path" -> "host:port"
-std::string_view authority_of(std::string_view url) {
-  url.remove_prefix(url.find("//") + 2);
-  return url.substr(0, url.find_first_of("/?"));
-}
-
 // Several tables may use one endpoint, from one address: its limits are theirs together.
 void share_addresses(std::vector<VenueConfig>& configured) {
   for (auto& venue : configured) {
@@ -277,6 +277,16 @@ void share_addresses(std::vector<VenueConfig>& configured) {
     }
     venue.own_instruments = static_cast<std::uint32_t>(venue.instruments.size());
     check_limits(venue);
+  }
+}
+
+toml::table parse_text(std::string_view text, const std::string& source) {
+  try {
+    return toml::parse(text, source);
+  } catch (const toml::parse_error& error) {
+    const auto& begin = error.source().begin;
+    throw ConfigError(fmt::format("{}:{}:{}: not valid TOML: {}; texts need quotes", source,
+                                  begin.line, begin.column, error.description()));
   }
 }
 
@@ -298,6 +308,47 @@ const VenueInfo* find_venue(std::string_view name) {
   const auto found = std::find_if(venues.begin(), venues.end(),
                                   [&](const VenueInfo& info) { return info.name == name; });
   return found == venues.end() ? nullptr : found;
+}
+
+std::string_view authority_of(std::string_view url) {
+  url.remove_prefix(url.find("//") + 2);
+  return url.substr(0, url.find_first_of("/?"));
+}
+
+std::vector<AddedVenue> read_added_venues(std::string_view text, const std::string& source,
+                                          const ipc::Deployment& deployment) {
+  auto root = parse_text(text, source);
+  const ConfigTable top(root, source, added_section);
+  std::vector<AddedVenue> added;
+  const auto* const array = root.get_as<toml::array>("venue");
+  if (array == nullptr || array->empty()) {
+    throw ConfigError(fmt::format("{}: names no [[venue]] table", source));
+  }
+  for (auto& element : *root.get_as<toml::array>("venue")) {
+    auto* const table = element.as_table();
+    if (table == nullptr) {
+      throw ConfigError(fmt::format("{}: venue must be an array of tables: [[venue]]", source));
+    }
+    AddedVenue one{{}, venue_of(*table, {source, deployment})};
+    if (!one.venue.tls_ca.empty()) {
+      one.venue.tls_ca = std::filesystem::absolute(one.venue.tls_ca).string();
+      table->insert_or_assign("tls_ca", one.venue.tls_ca);
+    }
+    std::ostringstream keys;
+    keys << *table;
+    one.keys = keys.str();
+    one.venue = read_added_venue(one.keys, deployment);
+    added.push_back(std::move(one));
+  }
+  return added;
+}
+
+VenueConfig read_added_venue(std::string_view keys, const ipc::Deployment& deployment) {
+  static const std::string source = "an added venue";
+  const auto root = parse_text(keys, source);
+  std::vector<VenueConfig> venues_of_it{venue_of(root, {source, deployment})};
+  share_addresses(venues_of_it);
+  return std::move(venues_of_it.front());
 }
 
 Config load_config(const std::string& path) {

@@ -66,7 +66,8 @@ struct VenueConfig {
   std::string proxy_authorization;      // of Proxy-Authorization; empty: none
   bool compress = false;                // permessage-deflate and gzip are offered
   std::uint32_t connection_ms_max = 0;  // 0: as documented of the venue
-  int line = 0;                         // in the file, for messages
+  int line = 0;          // in the file, for messages; below 0: added while it ran, each its own
+  bool removed = false;  // while it ran: nothing is collected of it
 };
 
 struct Config {
@@ -76,6 +77,21 @@ struct Config {
 
 // Reads and checks the whole file. Relative paths are relative to the file.
 Config load_config(const std::string& path);
+
+// A [[venue]] table that is not in the file: added while the deployment runs.
+struct AddedVenue {
+  std::string keys;  // as TOML, without the header; paths absolute: to be read again anywhere
+  VenueConfig venue;
+};
+// All [[venue]] tables of a text, and nothing else may stand in it. `source`: its file, for
+// messages and for the paths in it. Throws ipc::ConfigError.
+std::vector<AddedVenue> read_added_venues(std::string_view text, const std::string& source,
+                                          const ipc::Deployment& deployment);
+// Of one, by its keys. Throws ipc::ConfigError.
+VenueConfig read_added_venue(std::string_view keys, const ipc::Deployment& deployment);
+
+// "wss://host:port/path" -> "host:port"; what counts by address counts by this.
+std::string_view authority_of(std::string_view url);
 
 // The generated reference, as Markdown: collector/CONFIG.md.
 std::string config_reference();

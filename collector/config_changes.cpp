@@ -28,7 +28,7 @@ std::size_t table_of(const Config& config, const std::string& collector, const C
   std::size_t fitting = no_table;
   for (std::size_t i = 0; i < config.venues.size(); ++i) {
     const auto& table = config.venues[i];
-    if (table.name != change.venue || table.collector != collector) continue;
+    if (table.removed || table.name != change.venue || table.collector != collector) continue;
     const auto& symbols = table.instruments;
     if (std::find(symbols.begin(), symbols.end(), change.subject) != symbols.end()) return i;
     const bool fits =
@@ -44,7 +44,8 @@ std::vector<std::size_t> tables_of(const Config& config, const std::string& coll
   std::vector<std::size_t> tables;
   for (std::size_t i = 0; i < config.venues.size(); ++i) {
     const auto& table = config.venues[i];
-    const bool fits = table.name == change.venue && table.collector == collector &&
+    const bool fits = !table.removed && table.name == change.venue &&
+                      table.collector == collector &&
                       (change.depth == 0 || change.depth == table.depth);
     if (fits) tables.push_back(i);
   }
@@ -56,10 +57,55 @@ Channels changed(Channels channels, const Change& change) {
   return channels;
 }
 
+void check_own_endpoint(const Config& config, const VenueConfig& venue) {
+  for (const auto& other : config.venues) {
+    if (other.removed || &other == &venue) continue;
+    if (authority_of(other.websocket) != authority_of(venue.websocket)) continue;
+    throw ipc::ConfigError(fmt::format(
+        "{}: its endpoint {} is that of {}, which is collected; they share what the venue allows "
+        "of "
+        "one address, and that is divided at the start: put both into the file, and start anew",
+        venue.name, venue.websocket, other.name));
+  }
+}
+
+void apply_venue_change(Config& config, const Config& file, const std::string& collector,
+                        const Change& change) {
+  const auto is_meant = [&](const VenueConfig& table) {
+    return table.name == change.venue && table.collector == collector;
+  };
+  if (change.what == What::RemoveVenue) {
+    for (auto& table : config.venues) table.removed = table.removed || is_meant(table);
+    return;
+  }
+  if (change.subject.empty()) {  // as the file has it
+    for (std::size_t i = 0; i < file.venues.size(); ++i) {
+      if (is_meant(file.venues[i])) config.venues[i] = file.venues[i];
+    }
+    return;
+  }
+  auto added = read_added_venue(change.subject, config.deployment);
+  if (!is_meant(added)) {
+    throw ipc::ConfigError(fmt::format("{}: its keys are another's", change.venue));
+  }
+  for (auto& table : config.venues) table.removed = table.removed || is_meant(table);
+  check_own_endpoint(config, added);
+  added.line = -1 - static_cast<int>(config.venues.size());
+  config.venues.push_back(std::move(added));
+}
+
 std::vector<std::string> apply_changes(Config& config, const std::string& collector,
                                        std::span<const Change> changes) {
+  const Config file = config;
+  std::vector<std::string> lines;
   for (const auto& change : changes) {
-    if (change.of_channel()) {
+    if (change.of_venue()) {
+      try {
+        apply_venue_change(config, file, collector, change);
+      } catch (const std::exception& error) {
+        lines.emplace_back(error.what());
+      }
+    } else if (change.of_channel()) {
       for (const auto table : tables_of(config, collector, change)) {
         auto& channels = config.venues[table].channels;
         channels = changed(channels, change);
@@ -78,7 +124,6 @@ std::vector<std::string> apply_changes(Config& config, const std::string& collec
     }
   }
   // Only now: of a line that a later one made void nothing is left to keep the others' order.
-  std::vector<std::string> lines;
   for (auto& table : config.venues) {
     if (table.collector != collector || table.channels.any()) continue;
     table.channels = table.named_channels;

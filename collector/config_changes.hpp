@@ -30,6 +30,14 @@ inline constexpr std::size_t no_table = ~std::size_t{0};
 [[nodiscard]] std::size_t table_of(const Config& config, const std::string& collector,
                                    const Change& change);
 
+// The newest line of a venue: its tables are removed, or back, or its line's in their place. Throws
+// ipc::ConfigError for keys that are no good any more, or an endpoint that is shared.
+void apply_venue_change(Config& config, const Config& file, const std::string& collector,
+                        const Change& change);
+// Throws ipc::ConfigError: another table that is collected uses the same endpoint, and what counts
+// by address is divided at the start only.
+void check_own_endpoint(const Config& config, const VenueConfig& venue);
+
 // All of config.venues of this collector that `change`, of a channel, is about.
 [[nodiscard]] std::vector<std::size_t> tables_of(const Config& config, const std::string& collector,
                                                  const Change& change);

@@ -37,11 +37,13 @@ class InstrumentRegistry {
 
   // 1 at the first start; grows by one at each.
   [[nodiscard]] std::uint32_t generation() const { return generation_; }
+  // The next one, on disk before this returns: whoever begins anew has epochs above all before.
+  // Throws std::system_error.
+  void advance_generation();
   [[nodiscard]] std::size_t count() const { return ordinals_.size(); }
 
  private:
   void load();
-  void advance_generation();
   [[nodiscard]] std::string path(std::string_view suffix) const;
 
   std::string directory_;

@@ -88,6 +88,7 @@ class KrakenSession : public Adapter {
   [[nodiscard]] bool add(VenueInstrument instrument, Now now) noexcept final;
   void remove(InstrumentId instrument, Now now) noexcept final;
   void set_channels(const Channels& channels, Now now) noexcept final;
+  void succeed(const Adapter&, Now) noexcept final {}  // nothing of it counts by address
   [[nodiscard]] const Counters& counters() const noexcept final { return counters_; }
 
  protected:

@@ -99,7 +99,8 @@ std::string NoticeLines::failed_line(const VenueConfig& venue, Cause cause,
   if (symbols.size() > failed_named_max) {
     named += fmt::format(" and {} more", symbols.size() - failed_named_max);
   }
-  const auto where = fmt::format("{}:{}", config_.deployment.file, venue.line);
+  const auto where = venue.line > 0 ? fmt::format("{}:{}", config_.deployment.file, venue.line)
+                                    : std::string("added while it ran");
   if (cause == Cause::UnknownSymbol) {
     return fmt::format("{} does not list {}; use the venue's own spelling in instruments ({})",
                        venue.name, named, where);

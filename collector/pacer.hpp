@@ -71,6 +71,13 @@ class Pacer {
     begin(cost);
     end(cost, now_ns);
   }
+  // What went to the same place before, by another's count, counts as if it had gone now, and so
+  // does what is still under way there.
+  void succeed(const Pacer& other, std::int64_t now_ns) noexcept {
+    pause(other.paused_until_ns_);
+    if (other.limit_.most == 0 || other.held_ + other.counted_ == 0) return;
+    take(other.held_ + other.counted_, now_ns);
+  }
   // The venue says so.
   void pause(std::int64_t until_ns) noexcept {
     if (until_ns > paused_until_ns_) paused_until_ns_ = until_ns;

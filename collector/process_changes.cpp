@@ -14,6 +14,8 @@ void CollectorProcess::make_change_counters() {
   instruments_added_ = telemetry_.counter("instruments_added");
   instruments_removed_ = telemetry_.counter("instruments_removed");
   channels_changed_ = telemetry_.counter("channels_changed");
+  venues_added_ = telemetry_.counter("venues_added");
+  venues_removed_ = telemetry_.counter("venues_removed");
   changes_refused_ = telemetry_.counter("changes_refused");
   journal_damaged_ = telemetry_.counter("journal_damaged");
   changes_done_.set(follower_->seen());
@@ -76,7 +78,7 @@ void CollectorProcess::prepare_ids() {
 // False: there is no room in the thread's queue now.
 bool CollectorProcess::carry_out(const Change& change) {
   if (change.of_channel()) return carry_out_channel(change);
-  if (change.of_venue()) return true;
+  if (change.of_venue()) return carry_out_venue(change);
   return carry_out_instrument(change);
 }
 
@@ -116,6 +118,15 @@ bool CollectorProcess::carry_out_instrument(const Change& change) {
     return true;
   }
   auto& collected = collected_.at({change.venue, change.subject});
+  if (config_.venues[collected.table].removed) {  // its venue has come back by another table
+    const auto table = table_of(config_, name_, change);
+    if (table == no_table) {
+      refuse(change, "its venue is removed");
+      return true;
+    }
+    collected.table = table;
+    collected.ring = threads_[config_.venues[table].thread]->thread->ring_of(collected.worker);
+  }
   auto& thread = *threads_[config_.venues[collected.table].thread]->thread;
   prepared.session = sessions_of_tables_[collected.table];
   prepared.ring = collected.ring;
@@ -139,6 +150,7 @@ bool CollectorProcess::list(const Change& change) {
   collected.table = table;
   collected.id = registry_.id_of(change.venue, change.subject);
   const auto worker = worker_of(venue, collected.id);
+  collected.worker = worker;
   collected.ring = threads_[venue.thread]->thread->ring_of(worker);
   catalogue_->append({collected.id, ipc::connection_unsaid, configured_terms(venue), venue.name,
                       change.subject, worker});

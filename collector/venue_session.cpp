@@ -29,6 +29,15 @@ net::BackoffOptions backoff_options(const VenueConfig& venue) noexcept {
   return {.base_ns = std::min(reconnect_first_ns, cap_ns), .cap_ns = cap_ns};
 }
 
+std::unique_ptr<net::TlsContext> tls_of(const VenueConfig& venue) {
+  if (!venue.websocket.starts_with("wss://") && !venue.rest.starts_with("https://")) return nullptr;
+  return std::make_unique<net::TlsContext>(
+      net::TlsContext::client({.ca_file = venue.tls_ca,
+                               .insecure_for_tests = venue.insecure_for_tests,
+                               .records = venue.openssl_records ? net::TlsRecordReader::OpenSsl
+                                                                : net::TlsRecordReader::Own}));
+}
+
 template class BasicVenueSession<net::Sockets>;
 
 }  // namespace ringside::collector

@@ -40,6 +40,8 @@ inline constexpr std::uint16_t close_code_policy = 1008;  // too many messages, 
 // How long the steps of a connection may take, and how reconnects wait, as configured.
 net::StreamOptions stream_options(const VenueConfig& venue);  // throws std::system_error
 net::BackoffOptions backoff_options(const VenueConfig& venue) noexcept;
+// What its endpoints need; null: nothing. Reads files. Throws as TlsContext.
+std::unique_ptr<net::TlsContext> tls_of(const VenueConfig& venue);
 
 using FrameCounters = std::array<std::uint64_t, net::frame_error_count>;
 
@@ -65,11 +67,12 @@ struct SessionHooks {
 };
 
 struct VenueSessionOptions {
-  const VenueConfig& venue;
+  VenueConfig venue;
   std::vector<VenueInstrument> instruments;
   std::uint32_t generation = 1;
   std::uint64_t seed = 0;
-  std::size_t instruments_max = 0;  // that there will ever be; 0: those given
+  std::size_t instruments_max = 0;                 // that there will ever be; 0: those given
+  std::unique_ptr<net::TlsContext> tls = nullptr;  // as tls_of() makes it; null: made here
 };
 
 template <typename Net>
@@ -81,11 +84,15 @@ class BasicVenueSession final : public AdapterHost {
                     SessionHooks hooks);
   ~BasicVenueSession() override;
 
+  // Before start(): it takes the place of another, stopped one. Where they are of one address, what
+  // the venue still counts of the other's connects and requests is this one's.
+  void succeed(const BasicVenueSession& other) noexcept;
   void start() noexcept;
   void on_tick() noexcept;
   // The closing handshake on every connection; done() when all are closed.
   void stop() noexcept;
   [[nodiscard]] bool done() const noexcept;
+  [[nodiscard]] bool stopped() const noexcept { return stopping_; }
 
   // As the adapter's; a connection that it wants more is opened. That allocates, as connecting
   // does.
@@ -144,7 +151,7 @@ class BasicVenueSession final : public AdapterHost {
   [[nodiscard]] Now now(Ticks ticks) const noexcept { return {ticks, loop_.steady_ns()}; }
 
   typename Net::Loop& loop_;
-  const VenueConfig& venue_;
+  VenueConfig venue_;
   SessionHooks hooks_;
   std::unique_ptr<net::TlsContext> tls_;
   std::unique_ptr<BasicRestLine<Net>> rest_;  // null: the venue needs none
@@ -169,17 +176,11 @@ template <typename Net>
 BasicVenueSession<Net>::BasicVenueSession(typename Net::Loop& loop, Options options,
                                           RecordWriter& records, SessionHooks hooks)
     : loop_(loop),
-      venue_(options.venue),
+      venue_(std::move(options.venue)),
       hooks_(hooks),
-      connection_age_ns_max_(connection_age_ns_max(options.venue)),
-      connects_(limits_of(options.venue).connects) {
-  if (venue_.websocket.starts_with("wss://") || venue_.rest.starts_with("https://")) {
-    tls_ = std::make_unique<net::TlsContext>(
-        net::TlsContext::client({.ca_file = venue_.tls_ca,
-                                 .insecure_for_tests = venue_.insecure_for_tests,
-                                 .records = venue_.openssl_records ? net::TlsRecordReader::OpenSsl
-                                                                   : net::TlsRecordReader::Own}));
-  }
+      tls_(options.tls ? std::move(options.tls) : tls_of(venue_)),
+      connection_age_ns_max_(connection_age_ns_max(venue_)),
+      connects_(limits_of(venue_).connects) {
   if (!venue_.rest.empty()) {
     net::HttpClientOptions rest;
     rest.url = venue_.rest;
@@ -299,6 +300,19 @@ void BasicVenueSession<Net>::add_connection(ConnectionIndex index, std::uint64_t
 }
 
 template <typename Net>
+void BasicVenueSession<Net>::succeed(const BasicVenueSession& other) noexcept {
+  const auto same = [](const std::string& one, const std::string& another) {
+    return !one.empty() && authority_of(one) == authority_of(another);
+  };
+  if (same(venue_.websocket, other.venue_.websocket)) {
+    connects_.succeed(other.connects_, loop_.steady_ns());
+  }
+  if (same(venue_.rest, other.venue_.rest)) {
+    adapter_->succeed(*other.adapter_, now(loop_.now()));
+  }
+}
+
+template <typename Net>
 void BasicVenueSession<Net>::start() noexcept {
   for (auto& connection : connections_) connect_soon(connection->index);
   connect_waiting();
@@ -358,6 +372,7 @@ bool BasicVenueSession<Net>::done() const noexcept {
 
 template <typename Net>
 void BasicVenueSession<Net>::on_tick() noexcept {
+  if (stopping_) return;
   if (!waiting_.empty()) connect_waiting();
   adapter_->on_tick(now(loop_.now()));
 }

@@ -68,6 +68,59 @@ TEST_F(ConfigChanges, WhatWasAddedAndRemovedIsSoWhateverTheFileSays) {
   EXPECT_EQ(config.venues[3].instruments, Symbols{"XRP/USD"}) << "another collector's";
 }
 
+std::string keys_of(const std::string& venue, const std::string& more = "") {
+  return "name = \"" + venue + "\"\ninstruments = [\"A\", \"B\"]\n" + more;
+}
+
+struct VenueChanges : ConfigChanges {
+  VenueChanges() {
+    ipc::ProcessSpec process;
+    process.name = "c0";
+    process.threads.resize(1);
+    config.deployment.collectors = {process};
+    for (auto& table : config.venues) table.websocket = "ws://" + table.name + "/";
+  }
+  [[nodiscard]] std::vector<std::string> collected() const {
+    std::vector<std::string> names;
+    for (const auto& table : config.venues) {
+      if (!table.removed) names.push_back(table.collector + " " + table.name);
+    }
+    return names;
+  }
+};
+
+TEST_F(VenueChanges, ARemovedVenueIsGoneWithAllItsTablesAndComesBackAsTheFileHasIt) {
+  apply({change(What::RemoveVenue, "kraken", "")});
+  EXPECT_EQ(collected(), (Symbols{"c0 binance", "c1 kraken"})) << "the other is another's";
+  EXPECT_EQ(table_of(config, "c0", change(What::Add, "kraken", "BTC/USD")), no_table);
+  EXPECT_TRUE(tables_of(config, "c0", change(What::AddChannel, "kraken", "book")).empty());
+}
+
+TEST_F(VenueChanges, WhatIsAddedStandsInPlaceOfWhatTheFileHas) {
+  apply({change(What::AddVenue, "kraken", keys_of("kraken", "depth = 25\n")),
+         change(What::Add, "kraken", "C"), change(What::RemoveChannel, "kraken", "bbo")});
+  EXPECT_EQ(collected(), (Symbols{"c0 binance", "c1 kraken", "c0 kraken"}));
+  const auto& added = config.venues.back();
+  EXPECT_EQ(added.instruments, (Symbols{"A", "B", "C"}));
+  EXPECT_EQ(added.channels, (Channels{true, true, false}));
+  EXPECT_EQ(added.depth, 25U);
+  EXPECT_LT(added.line, 0);
+}
+
+TEST_F(VenueChanges, WhatCannotBeAddedAnyMoreIsSaidAndLeftOut) {
+  config.venues[2].websocket = find_venue("kraken-v1")->websocket;
+  const std::vector<Change> all{
+      change(What::AddVenue, "kraken-v1", keys_of("kraken-v1")),
+      change(What::AddVenue, "binance-us", keys_of("binance")),
+      change(What::AddVenue, "binance-coinm", keys_of("binance-coinm", "collector = \"c7\"\n"))};
+  const auto said = apply_changes(config, "c0", all);
+  ASSERT_EQ(said.size(), 3U);
+  EXPECT_NE(said[0].find("divided at the start"), std::string::npos) << said[0];
+  EXPECT_NE(said[1].find("another's"), std::string::npos) << said[1];
+  EXPECT_NE(said[2].find("c7"), std::string::npos) << said[2];
+  EXPECT_EQ(config.venues.size(), 4U);
+}
+
 constexpr Channels book_only{false, true, false};
 constexpr Channels trade_and_book{true, true, false};
 

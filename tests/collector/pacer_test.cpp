@@ -111,5 +111,19 @@ TEST(Pacer, APauseHoldsAsLongAsTheLongestThatWasSaid) {
   EXPECT_TRUE(unlimited.fits(1'000'000, 5'000 * ms));
 }
 
+// Whoever takes another's place has sent what that has sent, for a window from then on.
+TEST(Pacer, WhatAnotherSentToTheSamePlaceCounts) {
+  Pacer before({10, 1'000'000'000});
+  before.take(4, 100);
+  before.begin(2);  // never answered
+  before.pause(500);
+  Pacer next({8, 1'000'000'000});
+  next.succeed(before, 1000);
+  EXPECT_FALSE(next.fits(1, 400)) << "the venue's pause is its pause";
+  EXPECT_TRUE(next.fits(2, 1000));
+  EXPECT_FALSE(next.fits(3, 1000));
+  EXPECT_TRUE(next.fits(8, 1'000'001'001));
+}
+
 }  // namespace
 }  // namespace ringside::collector

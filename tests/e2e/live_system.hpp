@@ -67,6 +67,8 @@ class LiveSystem {
   [[nodiscard]] Process& worker_at(unsigned index) {
     return index == 0 ? *worker : *workers_[index];
   }
+  // Where the exchange of the first venue, the second, ... listens.
+  [[nodiscard]] const Endpoints& endpoint(std::size_t venue) const { return endpoints_[venue]; }
   // Every symbol of every venue.
   [[nodiscard]] std::vector<std::string> instruments() const;
 

@@ -11,5 +11,6 @@ namespace ringside::tools {
 // As the others in command.hpp.
 void declare_instruments(CLI::App& app, Action& action);
 void declare_channels(CLI::App& app, Action& action);
+void declare_venues(CLI::App& app, Action& action);
 
 }  // namespace ringside::tools

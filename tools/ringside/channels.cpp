@@ -39,6 +39,7 @@ int run_list(const ChannelsOptions& options) {
   check_instance(config, options.config, options.instance);
   std::vector<VenueRow> rows;
   for (const auto& table : config.venues) {
+    if (table.removed) continue;
     if (options.venue.empty() || table.name == options.venue) rows.push_back({{}, &table});
   }
   if (rows.empty() && !options.venue.empty()) fail_unknown_venue(config, options.venue);
@@ -72,7 +73,8 @@ std::vector<collector::Change> changes_of(const ChannelsOptions& options, What w
 }
 
 bool concerns(const collector::VenueConfig& table, const ChannelsOptions& options) {
-  return table.name == options.venue && (options.depth == 0 || options.depth == table.depth);
+  return !table.removed && table.name == options.venue &&
+         (options.depth == 0 || options.depth == table.depth);
 }
 
 // Before anything is written: what is removed must be there, and something must stay.

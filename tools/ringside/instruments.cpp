@@ -46,11 +46,6 @@ struct Outcome {
 
 // --- list ---
 
-bool was_removed(const InstrumentStat& instrument) {
-  return instrument.status == ipc::ReadStatus::Ok && instrument.view.state == State::Failed &&
-         instrument.view.cause == Cause::Removed;
-}
-
 std::string line_of(const InstrumentStat& instrument) {
   const bool good = instrument.status == ipc::ReadStatus::Ok;
   const bool reason = good && instrument.view.cause != Cause::None;
@@ -126,16 +121,6 @@ const ipc::ProcessSpec& collector_of(const collector::Config& config,
       tables_text(config)));
 }
 
-const InstrumentStat* find(const DeploymentStat& stat, const std::string& collector,
-                           const std::string& venue, const std::string& symbol) {
-  const auto found = std::find_if(stat.instruments.begin(), stat.instruments.end(),
-                                  [&](const InstrumentStat& each) {
-                                    return each.info.collector == collector &&
-                                           each.info.venue == venue && each.info.symbol == symbol;
-                                  });
-  return found == stat.instruments.end() ? nullptr : &*found;
-}
-
 // Before anything is written: an addition must find room, a removal its instrument.
 void check_against(const DeploymentStat& stat, const ipc::ProcessSpec& process, What what,
                    const InstrumentsOptions& options) {
@@ -149,22 +134,7 @@ void check_against(const DeploymentStat& stat, const ipc::ProcessSpec& process, 
                     "instruments list",
                     process.name, fmt::join(unknown, ", "), options.venue));
   }
-  if (what == What::Remove) return;
-  const auto catalogue = std::find_if(
-      stat.segments.begin(), stat.segments.end(),
-      [&](const SegmentStat& segment) { return segment.name == "catalogue." + process.name; });
-  if (catalogue == stat.segments.end()) return;
-  const auto listed = static_cast<std::uint64_t>(
-      std::count_if(stat.instruments.begin(), stat.instruments.end(),
-                    [&](const auto& each) { return each.info.collector == process.name; }));
-  const auto room =
-      catalogue->geometry.item_count - std::min(listed, catalogue->geometry.item_count);
-  if (unknown.size() > room) {
-    throw CommandError(
-        fmt::format("collector '{}' has room for {} instruments more, and these are {}; raise "
-                    "memory.instruments_max ({} now), and start the deployment anew",
-                    process.name, room, unknown.size(), catalogue->geometry.item_count));
-  }
+  if (what == What::Add) check_room(stat, process.name, options.venue, options.symbols);
 }
 
 std::vector<Outcome> outcomes_of(const DeploymentStat& stat, const std::string& collector,

@@ -33,6 +33,7 @@ void declare_all(CLI::App& app, Action& action) {
   declare_follow(app, action);
   declare_instruments(app, action);
   declare_channels(app, action);
+  declare_venues(app, action);
   declare_verify(app, action);
   declare_job(app, action);
 }

@@ -41,10 +41,47 @@ void add_config_option(CLI::App& command, std::string& file) {
 std::string tables_text(const collector::Config& config) {
   std::vector<std::string> tables;
   for (const auto& table : config.venues) {
+    if (table.removed) continue;
     tables.push_back(fmt::format("{} ({}{})", table.name, collector::channels_text(table.channels),
                                  table.depth == 0 ? "" : fmt::format("; depth {}", table.depth)));
   }
   return tables.empty() ? "none" : fmt::format("{}", fmt::join(tables, ", "));
+}
+
+const InstrumentStat* find(const DeploymentStat& stat, const std::string& collector,
+                           const std::string& venue, const std::string& symbol) {
+  const auto found = std::find_if(stat.instruments.begin(), stat.instruments.end(),
+                                  [&](const InstrumentStat& each) {
+                                    return each.info.collector == collector &&
+                                           each.info.venue == venue && each.info.symbol == symbol;
+                                  });
+  return found == stat.instruments.end() ? nullptr : &*found;
+}
+
+bool was_removed(const InstrumentStat& instrument) {
+  return instrument.status == ipc::ReadStatus::Ok && instrument.view.state == State::Failed &&
+         instrument.view.cause == Cause::Removed;
+}
+
+void check_room(const DeploymentStat& stat, const std::string& collector, const std::string& venue,
+                const std::vector<std::string>& symbols) {
+  const auto unknown = static_cast<std::uint64_t>(std::count_if(
+      symbols.begin(), symbols.end(),
+      [&](const auto& symbol) { return find(stat, collector, venue, symbol) == nullptr; }));
+  const auto catalogue = std::find_if(
+      stat.segments.begin(), stat.segments.end(),
+      [&](const SegmentStat& segment) { return segment.name == "catalogue." + collector; });
+  if (catalogue == stat.segments.end()) return;
+  const auto listed = static_cast<std::uint64_t>(
+      std::count_if(stat.instruments.begin(), stat.instruments.end(),
+                    [&](const auto& each) { return each.info.collector == collector; }));
+  const auto room =
+      catalogue->geometry.item_count - std::min(listed, catalogue->geometry.item_count);
+  if (unknown <= room) return;
+  throw CommandError(
+      fmt::format("collector '{}' has room for {} instruments more, and these are {}; raise "
+                  "memory.instruments_max ({} now), and start the deployment anew",
+                  collector, room, unknown, catalogue->geometry.item_count));
 }
 
 std::size_t live_count(const collector::VenueConfig& table, const DeploymentStat& stat) {
@@ -59,12 +96,13 @@ std::size_t live_count(const collector::VenueConfig& table, const DeploymentStat
 
 std::string line_of(const VenueRow& row, const DeploymentStat& stat) {
   const auto& table = *row.table;
-  return fmt::format("{}{:<16} {:<16} {:<15} {:>5} instruments, {} live{}\n",
+  return fmt::format("{}{:<16} {:<16} {:<15} {:>5} instruments, {} live{}{}\n",
                      row.result.empty() ? "" : fmt::format("{:<8} ", row.result), table.name,
                      fmt::format("{}.{}", table.collector, table.thread),
                      collector::channels_text(table.channels), table.instruments.size(),
                      live_count(table, stat),
-                     table.depth == 0 ? "" : fmt::format(", depth {}", table.depth));
+                     table.depth == 0 ? "" : fmt::format(", depth {}", table.depth),
+                     table.removed ? ", removed" : "");
 }
 
 void put(JsonText& json, const VenueRow& row, const DeploymentStat& stat) {
@@ -82,7 +120,8 @@ void put(JsonText& json, const VenueRow& row, const DeploymentStat& stat) {
   } else {
     json.value(table.depth);
   }
-  json.member("websocket", table.websocket);
+  json.member("websocket", table.websocket).member("from", table.line > 0 ? "file" : "added");
+  json.member("state", table.removed ? "removed" : "collected");
   json.member("instruments", table.instruments.size()).member("live", live_count(table, stat));
   json.end_object();
 }

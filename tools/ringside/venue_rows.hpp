@@ -31,6 +31,14 @@ void add_config_option(CLI::App& command, std::string& file);
 // "kraken (trade,book,bbo), binance (book; depth 100)": the channels of now.
 std::string tables_text(const collector::Config& config);
 
+const InstrumentStat* find(const DeploymentStat& stat, const std::string& collector,
+                           const std::string& venue, const std::string& symbol);
+// Nobody collects it any more.
+bool was_removed(const InstrumentStat& instrument);
+// Throws CommandError: the collector's catalogue has no room for those that it does not have yet.
+void check_room(const DeploymentStat& stat, const std::string& collector, const std::string& venue,
+                const std::vector<std::string>& symbols);
+
 // Books of this table's instruments that are live, as `stat` has them.
 std::size_t live_count(const collector::VenueConfig& table, const DeploymentStat& stat);
 
