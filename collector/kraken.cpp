@@ -159,9 +159,11 @@ void KrakenAdapter::take_answer(const KrakenAnswer& answer, Now now) noexcept {
     take_acknowledgement(no_symbol, {}, now);
   } else if (answer.method == "unsubscribe") {
     // That there was nothing to unsubscribe from is as good as having done it.
-    take_acknowledgement(index, {false, answer.success && answer.channel == "book", 0}, now);
+    take_acknowledgement(
+        index, {false, answer.success && answer.channel == "book", 0, answer.request}, now);
   } else if (answer.success) {
-    take_acknowledgement(index, {true, answer.channel == "book", answer.depth}, now);
+    take_acknowledgement(index, {true, answer.channel == "book", answer.depth, answer.request},
+                         now);
   } else {
     take_refusal(index, answer.request, now);
   }

@@ -63,6 +63,20 @@ void KrakenSession::drop_resync(Instrument& instrument) noexcept {
   instrument.resync_due = false;
 }
 
+// Its question has just been sent.
+void KrakenSession::note_end(BookIndex index, KrakenChannel channel) noexcept {
+  if (!decides(set_of(channel))) return;
+  instruments_[index].ended_by = questions_ + kraken_channels + static_cast<unsigned>(channel);
+  instruments_[index].ending = true;
+}
+
+// Of this question; 0: not said, and then only an end (`end`) tells by itself that it is one. The
+// venue answers in the order of the questions.
+void KrakenSession::note_answer(BookIndex index, std::uint64_t number, bool end) noexcept {
+  auto& instrument = instruments_[index];
+  if (number != 0 ? number >= instrument.ended_by : end) instrument.ending = false;
+}
+
 // Over the connections that are there: a subscription each, like those of the beginning. Only the
 // book channel is anything to a book.
 void KrakenSession::set_channels(const Channels& channels, Now now) noexcept {

@@ -137,6 +137,7 @@ void KrakenSession::on_open(ConnectionIndex index, Now now) noexcept {
     instrument.unsubscribe_due = 0;
     instrument.joined = false;
     instrument.resync_due = false;
+    instrument.ending = false;
   }
   connection.subscribing = begin_connection(index, now);
 }
@@ -235,7 +236,8 @@ InstrumentTerms KrakenSession::snapshot_terms(BookIndex index,
 }
 
 void KrakenSession::take_snapshot(BookIndex index, const KrakenBook& book, Now now) noexcept {
-  if (books_.phase(index) != Phase::NeedsSnapshot || !books_.has_book(index)) {
+  if (books_.phase(index) != Phase::NeedsSnapshot || !books_.has_book(index) ||
+      ends(instruments_[index])) {
     return counters_.add(books_.phase(index) == Phase::Live ? Count::SnapshotsUnasked
                                                             : Count::SnapshotsLate);
   }
@@ -323,15 +325,17 @@ void KrakenSession::take_acknowledgement(BookIndex index, const Acknowledged& wh
                                          Now now) noexcept {
   counters_.add(Count::Acknowledgements);
   if (index == no_symbol) return;
+  note_answer(index, what.request, !what.subscribed && what.book);
   if (what.subscribed) {
     if (what.book && what.depth != 0) instruments_[index].depth = what.depth;
-    books_.acknowledged(index, now);
+    if (!ends(instruments_[index])) books_.acknowledged(index, now);
   } else if (what.book) {
     books_.unsubscribed(index, now);
   }
 }
 
 void KrakenSession::take_refusal(BookIndex index, std::uint64_t number, Now now) noexcept {
+  if (index != no_symbol) note_answer(index, number, false);
   if (number % (2 * kraken_channels) >= kraken_channels) {
     // That there was nothing to unsubscribe from is as good as having done it: the subscription
     // that was asked for in the same breath is answered on its own.
@@ -443,7 +447,10 @@ void KrakenSession::ask_next(Connection& connection, Now now) noexcept {
   for (const auto& member : members) {
     if ((member.channels & set_of(channel)) != 0) of[count++] = member.book;
   }
-  static_cast<void>(ask(connection.batch_subscribes, channel, {of.data(), count}, now));
+  if (ask(connection.batch_subscribes, channel, {of.data(), count}, now) &&
+      !connection.batch_subscribes) {
+    for (std::size_t i = 0; i < count; ++i) note_end(of[i], channel);
+  }
   if (++connection.channel != kraken_channels) return;
   connection.batch_size = 0;
   if (!connection.batch_subscribes) return;

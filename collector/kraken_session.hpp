@@ -132,7 +132,8 @@ class KrakenSession : public Adapter {
   struct Acknowledged {
     bool subscribed = true;  // else unsubscribed
     bool book = false;
-    std::uint32_t depth = 0;  // 0: not said
+    std::uint32_t depth = 0;    // 0: not said
+    std::uint64_t request = 0;  // number of the question; 0: not said
   };
   void take_acknowledgement(BookIndex index, const Acknowledged& what, Now now) noexcept;
   // `number`: of the question; 0: not said. `index`: no_symbol if it cannot be told.
@@ -158,6 +159,10 @@ class KrakenSession : public Adapter {
     KrakenChannelSet subscribe_due = 0;
     KrakenChannelSet unsubscribe_due = 0;
     bool resync_due = false;
+    // The newest question that ended what makes it live, and whether it is without an answer: what
+    // comes until then may be of the subscription that ends, and would be the last of it.
+    std::uint64_t ended_by = 0;
+    bool ending = false;
   };
   [[nodiscard]] std::span<const Instrument> instruments() const noexcept { return instruments_; }
   [[nodiscard]] BookIndex find(std::string_view symbol) const noexcept {
@@ -213,6 +218,11 @@ class KrakenSession : public Adapter {
     return channels != 0 && (!config_.books || (channels & set_of(KrakenChannel::Book)) != 0);
   }
   void drop_resync(Instrument& instrument) noexcept;
+  void note_end(BookIndex index, KrakenChannel channel) noexcept;
+  void note_answer(BookIndex index, std::uint64_t number, bool end) noexcept;
+  [[nodiscard]] bool ends(const Instrument& instrument) const noexcept {
+    return instrument.ending || decides(instrument.unsubscribe_due);
+  }
   void append(KrakenInstrument given);
   [[nodiscard]] ConnectionIndex connection_with_room() noexcept;
   void join(BookIndex index, Now now) noexcept;

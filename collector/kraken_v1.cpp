@@ -85,10 +85,10 @@ void KrakenV1Adapter::take_answer(const KrakenV1Answer& answer, Now now) noexcep
                                                          : KrakenChannel::Bbo;
         channel_ids_[index][static_cast<unsigned>(channel)] = answer.channel_id;
       }
-      return take_acknowledgement(index, {true, book, answer.depth}, now);
+      return take_acknowledgement(index, {true, book, answer.depth, answer.request}, now);
     }
     case What::Unsubscribed:
-      return take_acknowledgement(index, {false, book, 0}, now);
+      return take_acknowledgement(index, {false, book, 0, answer.request}, now);
     case What::Refused:
       return take_refusal(index, answer.request, now);
   }

@@ -83,16 +83,62 @@ TEST_F(KrakenChanges, AddedAgainItHasItsNumberAndALaterEpoch) {
   sol_live();
   adapter->remove(Bench::id(2), bench.now);
   tick(second_ns);
+  const auto ended = number_of("unsubscribe", "\"book\"");
   (void)bench.drain();
   bench.host.sent.clear();
   ASSERT_TRUE(add_sol());
   EXPECT_FALSE(add_sol()) << "it is collected already";
   tick(second_ns);
   EXPECT_TRUE(sent("\"book\"", "SOL/USD"));
+  take_end("SOL/USD", ended);
   take(book("snapshot", "SOL/USD", R"({"price":150.30,"qty":5.00000000})", ""));
   const auto seen = only(2);
   EXPECT_EQ(seen.back().record.kind, Kind::Snapshot);
   EXPECT_EQ(seen.back().record.epoch, epoch_of(1, 2));
+}
+
+// The first subscription's answer and snapshot come when its end has been asked for: nothing will
+// follow them, and were the second one's refusal lost, the book would be live for ever.
+TEST_F(KrakenChanges, ASnapshotOfASubscriptionWhoseEndIsNotAnsweredBeginsNoBook) {
+  const std::string snapshot =
+      book("snapshot", "SOL/USD", R"({"price":150.30,"qty":5.00000000})", "");
+  ASSERT_TRUE(add_sol());
+  tick(3 * second_ns);
+  take(pairs);
+  tick(second_ns);
+  const auto first = number_of("\"subscribe\"", "\"book\"");
+  adapter->remove(Bench::id(2), bench.now);
+  ASSERT_TRUE(add_sol());
+  take(snapshot);  // the end has not even been asked for
+  tick(second_ns);
+  (void)bench.drain();
+  take(R"({"method":"subscribe","success":true,"result":{"channel":"book","symbol":"SOL/USD",)"
+       R"("depth":10},"req_id":)" +
+       std::to_string(first) + "}");
+  take(snapshot);
+  EXPECT_TRUE(bench.drain().empty());
+  EXPECT_EQ(count(Count::SnapshotsLate), 2U);
+  take_end("SOL/USD", number_of("unsubscribe", "\"book\""));
+  take(snapshot);
+  EXPECT_EQ(only(2).back().record.kind, Kind::Snapshot);
+}
+
+// A lost answer costs a deadline: then it is ended and begun once more.
+TEST_F(KrakenChanges, AnEndThatIsNeverAnsweredIsAskedForAgain) {
+  sol_live();
+  adapter->remove(Bench::id(2), bench.now);
+  ASSERT_TRUE(add_sol());
+  tick(second_ns);
+  (void)bench.drain();
+  bench.host.sent.clear();
+  for (int i = 0; i < 15; ++i) {
+    take(R"({"channel":"heartbeat"})");
+    tick(second_ns);
+  }
+  EXPECT_EQ(count(Count::SnapshotTimeouts), 1U);
+  take_end("SOL/USD", number_of("unsubscribe", "\"book\""));
+  take(book("snapshot", "SOL/USD", R"({"price":150.30,"qty":5.00000000})", ""));
+  EXPECT_EQ(only(2).back().record.kind, Kind::Snapshot);
 }
 
 // Its unsubscription has not gone out yet: the order on the wire is end, then begin.

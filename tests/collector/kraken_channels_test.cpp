@@ -87,6 +87,7 @@ TEST_F(KrakenChannels, RemovedAndAddedInOneBreathItIsEndedBeforeItBegins) {
 // The book is over for whoever looks at it, by an epoch of its own; trades go on in that.
 TEST_F(KrakenChannels, ARemovedBookIsOverAndComesBackByASnapshot) {
   set(no_book);
+  const auto ended = number_of("\"unsubscribe\"", "\"book\"");
   EXPECT_EQ(with(sent(), "\"unsubscribe\"", "\"book\""), 1U);
   auto seen = of(0);
   ASSERT_EQ(seen.size(), 3U);
@@ -106,6 +107,7 @@ TEST_F(KrakenChannels, ARemovedBookIsOverAndComesBackByASnapshot) {
   const auto texts = sent();
   EXPECT_EQ(with(texts, "\"subscribe\"", "\"book\""), 1U);
   EXPECT_EQ(with(texts, "\"trade\"", ""), 0U);
+  take_end("BTC/USD", ended);
   take(book("snapshot", "BTC/USD", btc_bid, btc_ask));
   seen = of(0);
   EXPECT_EQ(seen.back().record.kind, Kind::Snapshot);

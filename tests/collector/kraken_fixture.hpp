@@ -59,6 +59,22 @@ class Kraken : public ::testing::Test {
     const Padded padded(text);
     adapter->on_message(0, padded.view(), bench.now);
   }
+  // That a book's subscription has ended, in answer to the question of this number.
+  void take_end(std::string_view symbol, std::uint64_t request) {
+    std::string text =
+        R"({"method":"unsubscribe","success":true,"result":{"channel":"book","symbol":")";
+    text.append(symbol).append(R"("},"req_id":)").append(std::to_string(request));
+    take(text.append(R"(,"time_in":"2026-08-02T03:35:51.660084Z"})"));
+  }
+  // Of the last question with these words.
+  [[nodiscard]] std::uint64_t number_of(std::string_view method, std::string_view channel) const {
+    std::uint64_t number = 0;
+    for (const auto& text : bench.host.sent) {
+      if (text.find(method) == text.npos || text.find(channel) == text.npos) continue;
+      number = std::stoull(text.substr(text.find("\"req_id\":") + 9));
+    }
+    return number;
+  }
   void tick(std::int64_t ns) {
     for (int i = 0; i < 10; ++i) {
       bench.pass(ns / 10);

@@ -97,6 +97,7 @@ TEST_F(KrakenListings, ADelistedPairHasFailedAndComesBackWithANewSnapshotOnly) {
   ASSERT_EQ(bench.host.sent.size(), 6U) << "each channel is ended, then begun";
   EXPECT_NE(bench.host.sent[0].find("unsubscribe"), std::string::npos);
   EXPECT_EQ(bench.host.sent[3].find("unsubscribe"), std::string::npos);
+  take_end("XRP/USD", number_of("unsubscribe", "\"book\""));
   take(xrp_book);
   seen = others();
   ASSERT_EQ(seen.size(), 2U);

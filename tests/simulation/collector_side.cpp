@@ -41,7 +41,8 @@ collector::VenueInstrument CollectorSide::enlist(ListingIndex listing) {
 
 void CollectorSide::change(ListingIndex listing, bool add) {
   collector::ThreadChange change;
-  change.add = add;
+  change.what = add ? collector::ThreadChange::What::AddInstrument
+                    : collector::ThreadChange::What::RemoveInstrument;
   change.instrument.id = InstrumentId::of(0, listing);
   RINGSIDE_CHECK(changes_.post(change));  // there are fewer than it has places
 }
@@ -52,12 +53,13 @@ void CollectorSide::apply_changes() {
     const auto* const change = changes_.front();
     if (change == nullptr) return;
     const auto listing = change->instrument.id.ordinal();
-    if (change->add) {
+    const bool add = change->what == collector::ThreadChange::What::AddInstrument;
+    if (add) {
       RINGSIDE_CHECK(session_->add(enlist(listing)));
     } else {
       session_->remove(change->instrument.id);
     }
-    members_[listing].wanted = change->add;
+    members_[listing].wanted = add;
     ++changed_;
     changes_.pop();
   }
