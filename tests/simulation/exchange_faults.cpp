@@ -321,6 +321,11 @@ void ExchangeSide::strike_request(Request& request) {
   if (!stale_bodies_[request.listing].empty() && strike(FaultKind::RestStale) != nullptr) {
     request.stale = true;
   }
+  if (begun_anew_[request.listing]) {
+    begun_anew_[request.listing] = false;
+    heard_[request.listing] = false;
+    for (auto& link : links_) link->tickers_seen &= ~(1U << request.listing);
+  }
   if (plan_.symbols.size() < 2 || request.stale) return;
   // COIN-M's answers name the symbol; spot's ids are each symbol's own, and tell once a message of
   // it has come; USD-M's are shared: the price that a ticker has told is all there is to see it by.

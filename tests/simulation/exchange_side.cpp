@@ -1,6 +1,7 @@
 #include "tests/simulation/exchange_side.hpp"
 
 #include <algorithm>
+#include <cctype>
 
 #include "tools/exchange/spec.hpp"
 
@@ -348,6 +349,12 @@ bool ExchangeSide::on_client_text(VirtualWebSocket& client, std::string_view tex
   if (auto* const rule = rule_of(FaultKind::SendFull, no_listing)) {
     spend(*rule);
     return false;
+  }
+  for (ListingIndex listing = 0; listing < plan_.symbols.size(); ++listing) {
+    std::string name = plan_.symbols[listing];
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+    if (text.find(name + "@") != text.npos) begun_anew_[listing] = true;
   }
   if (link->stalled) return true;
   Errand errand{now_ns_ + link->latency_ns, Errand::What::Text, std::string(text)};

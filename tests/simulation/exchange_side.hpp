@@ -80,7 +80,10 @@ class ExchangeSide final : public Wire, public exchange::Outlet {
   [[nodiscard]] const BookTruth::Book& brought(ListingIndex index) const { return brought_[index]; }
 
   // A new collector: no message of any book has reached it.
-  void forget_heard() { heard_.assign(market_.size(), false); }
+  void forget_heard() {
+    heard_.assign(market_.size(), false);
+    begun_anew_.assign(market_.size(), false);
+  }
   void count_strike(FaultKind kind) { ++struck_[static_cast<unsigned>(kind)]; }
   [[nodiscard]] const std::array<std::uint32_t, fault_kinds>& struck() const { return struck_; }
 
@@ -204,6 +207,9 @@ class ExchangeSide final : public Wire, public exchange::Outlet {
   std::vector<std::unique_ptr<Request>> requests_;
   std::vector<Rule> rules_;
   std::vector<bool> heard_;  // by listing: since the collector began
+  // By listing: subscribed, or ended, by a message since its newest REST request. What the
+  // collector had heard of it is of before it began with it anew.
+  std::vector<bool> begun_anew_;
   std::array<std::uint32_t, fault_kinds> struck_{};
   std::vector<std::string> stale_bodies_;   // by listing
   std::vector<std::int64_t> corrupted_ns_;  // by listing: when last
