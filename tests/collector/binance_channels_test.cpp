@@ -197,6 +197,24 @@ TEST_F(BinanceChannels, ARemovedBookIsOverAndComesBackByASnapshot) {
   go_live("BTCUSDT", 300);
 }
 
+// The end of its stream is asked for and not answered: a book that is wanted again by then does not
+// trust that stream, and without an answer asks for it anew.
+TEST_F(BinanceChannels, ABookThatComesBackBeforeItsEndWasAnsweredWaitsForThat) {
+  make_spot();
+  go_live("ADAUSDT", 100);
+  run->host.requests.clear();
+  run->adapter().set_channels(no_book, run->now());
+  for (int i = 0; i < 20; ++i) run->tick(second_ns / 10);
+  ASSERT_EQ(run->host.sent.size(), 1U) << "and nobody answers";
+  run->host.sent.clear();
+  run->adapter().set_channels(all, run->now());
+  for (int i = 0; i < 20; ++i) run->tick(second_ns / 10);
+  EXPECT_EQ(run->host.take("depth?symbol=ADAUSDT").id, 0U);
+  pass(15);
+  EXPECT_EQ(count_of("@depth"), 2U);
+  go_live("ADAUSDT", 200);
+}
+
 // An old ticker's price would call the new book another symbol's.
 TEST_F(BinanceChannels, ATickerOfBeforeSaysNothingOfALaterBook) {
   make_spot();
