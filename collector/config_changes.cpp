@@ -61,11 +61,10 @@ void check_own_endpoint(const Config& config, const VenueConfig& venue) {
   for (const auto& other : config.venues) {
     if (other.removed || &other == &venue) continue;
     if (authority_of(other.websocket) != authority_of(venue.websocket)) continue;
-    throw ipc::ConfigError(fmt::format(
-        "{}: its endpoint {} is that of {}, which is collected; they share what the venue allows "
-        "of "
-        "one address, and that is divided at the start: put both into the file, and start anew",
-        venue.name, venue.websocket, other.name));
+    throw ipc::ConfigError(
+        fmt::format("{}: its endpoint {} is that of {}, which is collected; what one address is "
+                    "allowed is divided at the start only: put both into the file, and start anew",
+                    venue.name, venue.websocket, other.name));
   }
 }
 
