@@ -136,9 +136,14 @@ void BinanceAdapter::remove(InstrumentId id, Now now) noexcept {
   state(*found, State::Failed, Cause::Removed, now);
 }
 
-// Its streams are asked for, or begin again where they still run.
+// Its streams are asked for, even if they still run: a connection that opened meanwhile names them
+// in its path, and whether the venue had them to send then nobody says. Asking twice does no harm.
 void BinanceAdapter::come_back(SymbolIndex index, Now now) noexcept {
   auto& instrument = instruments_[index];
+  if (!instrument.home.ending) instrument.home.has = 0;
+  for (auto& other : instrument.others) {
+    if (!other.ending) other.has = 0;
+  }
   const bool connected = connections_[instrument.home.connection].open;
   instrument.terms_due = !symbols_.units(index).known;
   instrument.terms_not_before_ns = now.steady_ns;

@@ -183,6 +183,26 @@ TEST_F(BinanceChanges, WhoStandsInTheUrlIsEndedAgainAfterAReconnect) {
   run.book("BTCUSDT").epoch = run.book("ADAUSDT").epoch;
 }
 
+// Whether the venue had it to send when that connection opened nobody says.
+TEST_F(BinanceChanges, WhoComesBackOverAUrlThatNamesItIsAskedForAllTheSame) {
+  run.remove("BTCUSDT");
+  pass(2);
+  acknowledge(asked("UNSUBSCRIBE", "btcusdt@depth"));
+  run.adapter().on_close(0, run.now());
+  run.open();
+  run.host.sent.clear();
+  ASSERT_TRUE(run.add("BTCUSDT"));
+  pass(2);
+  EXPECT_EQ(run.host.take("depth?symbol=BTCUSDT").id, 0U);
+  const auto begin = asked("SUBSCRIBE", "btcusdt@depth");
+  ASSERT_NE(begin, 0U);
+  acknowledge(begin);
+  pass(1);
+  EXPECT_NE(run.host.take("depth?symbol=BTCUSDT").id, 0U);
+  states = run.book("ADAUSDT").states.size() + run.book("BTCUSDT").states.size();
+  run.book("BTCUSDT").epoch = run.book("ADAUSDT").epoch;
+}
+
 // One that the venue refuses is found by halves, and only that one fails.
 TEST_F(BinanceChanges, ARefusedSubscriptionCostsTheOneThatIsRefused) {
   ASSERT_TRUE(run.add("SOLUSDT"));

@@ -68,7 +68,7 @@ TEST(BookSubscriptions, WhenEpochsAreUsedUpNoneComesTwice) {
 
 TEST(BookSubscriptions, BackoffGrowsIsCappedAndDiffersBySeed) {
   std::vector<std::vector<std::int64_t>> waits;
-  for (const std::uint64_t seed : {1, 2, 1}) {
+  for (const std::uint64_t seed : {1U, 2U, 1U}) {
     Subscribed run(seed);
     auto& delays = waits.emplace_back();
     EXPECT_TRUE(run.snapshot());

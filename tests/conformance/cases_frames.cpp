@@ -63,7 +63,7 @@ std::vector<std::vector<Step>> deliveries(const std::vector<std::string>& frames
 std::vector<Script> framing_cases() {
   std::vector<Script> out;
   for (const unsigned opcode : {op_text, op_binary}) {
-    for (const std::size_t bytes : {0, 125, 126, 127, 128, 65535, 65536}) {
+    for (const std::size_t bytes : {0U, 125U, 126U, 127U, 128U, 65535U, 65536U}) {
       const std::string payload(bytes, opcode == op_text ? '*' : '\xfe');
       out.push_back(passing("opcode " + std::to_string(opcode) + ", " + std::to_string(bytes),
                             {{frame(opcode, payload)}}, {echoed(payload, opcode)}));
@@ -174,7 +174,7 @@ std::vector<Script> fragmentation_cases() {
                                          frame(op_ping, "again"),
                                          frame(op_continuation, "five")};
   const auto ways = deliveries(five);
-  for (const std::size_t way : {0, 1}) {
+  for (const std::size_t way : {0U, 1U}) {
     out.push_back(passing(
         std::string("five fragments and two pings") + delivery_names[way], ways[way],
         {echoed("between", op_pong), echoed("again", op_pong), echoed("one two three four five")}));
@@ -221,11 +221,12 @@ std::vector<Script> close_cases() {
       failing("a reason too long", {{closed(1000, std::string(124, '*'))}}, {}, 1002),
       failing("a reason that is no UTF-8", {{closed(1000, "\xce\xba\xed\xa0\x80")}}, {}, 1007),
   };
-  for (const unsigned code :
-       {1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999}) {
+  for (const unsigned code : {1000U, 1001U, 1002U, 1003U, 1007U, 1008U, 1009U, 1010U, 1011U, 3000U,
+                              3999U, 4000U, 4999U}) {
     out.push_back(closing("code " + std::to_string(code), closed(code), {}, close_payload(code)));
   }
-  for (const unsigned code : {0, 999, 1004, 1005, 1006, 1016, 1100, 2000, 2999, 5000, 65535}) {
+  for (const unsigned code :
+       {0U, 999U, 1004U, 1005U, 1006U, 1016U, 1100U, 2000U, 2999U, 5000U, 65535U}) {
     out.push_back(failing("code " + std::to_string(code), {{closed(code)}}, {}, 1002));
   }
   return out;

@@ -48,11 +48,11 @@ std::vector<Script> limit_cases() {
                             {{fragments(opcode, four, bytes)}}, {{true, 0, opcode, four}}));
     }
     const std::string one(mib, filler);
-    for (const std::size_t bytes : {64, 128, 256, 512, 1024, 2048}) {
+    for (const std::size_t bytes : {64U, 128U, 256U, 512U, 1024U, 2048U}) {
       out.push_back(passing(named("1 MiB in writes,", opcode, bytes), {{frame(opcode, one), bytes}},
                             {{true, 0, opcode, one}}));
     }
-    for (const std::size_t bytes : {0, 16, 64, 256, 1024, 4096}) {
+    for (const std::size_t bytes : {0U, 16U, 64U, 256U, 1024U, 4096U}) {
       Script script;
       script.name = named("a thousand there and back,", opcode, bytes);
       const std::string payload(bytes, filler);
@@ -158,10 +158,11 @@ Script compressed_case(const Terms& terms, Kind kind, std::size_t bytes, std::si
 
 // Ten sizes whole, and eight in fragments.
 void add_sizes(std::vector<Script>& out, const Terms& terms, Kind kind) {
-  for (const std::size_t bytes : {16, 64, 256, 1024, 4096, 8192, 16384, 32768, 65536, 131072}) {
+  for (const std::size_t bytes :
+       {16U, 64U, 256U, 1024U, 4096U, 8192U, 16384U, 32768U, 65536U, 131072U}) {
     out.push_back(compressed_case(terms, kind, bytes, 0));
   }
-  for (const std::size_t bytes : {8192, 16384, 32768, 131072}) {
+  for (const std::size_t bytes : {8192U, 16384U, 32768U, 131072U}) {
     out.push_back(compressed_case(terms, kind, bytes, 256));
     out.push_back(compressed_case(terms, kind, bytes, 32768));
   }

@@ -95,7 +95,7 @@ class Interop : public testing::Test {
     ASSERT_TRUE(echo.opened) << echo.why;
     EXPECT_EQ(client.deflate().has_value(), deflate);
     std::mt19937_64 random(3);
-    for (const std::size_t bytes : {0, 1, 125, 126, 127, 65'535, 65'536, 1'000'000}) {
+    for (const std::size_t bytes : {0U, 1U, 125U, 126U, 127U, 65'535U, 65'536U, 1'000'000U}) {
       std::string text(bytes, 'x');
       for (char& c : text) c = static_cast<char>('a' + random() % 26);
       echo.expected.push_back(text);

@@ -11,7 +11,6 @@ struct Decoded {
   std::string body;
   ChunkStatus status = ChunkStatus::NeedsMore;
   std::size_t used = 0;  // of the whole stream
-  friend bool operator==(const Decoded&, const Decoded&) = default;
 };
 
 Decoded decode(std::string_view stream, std::size_t piece) {

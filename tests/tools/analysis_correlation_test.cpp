@@ -106,7 +106,7 @@ TEST(Correlation, SeriesMeetByTheirTime) {
 TEST(Correlation, IsTheTextbooksForAnyHolesAndLengths) {
   std::mt19937_64 random(20261121);
   std::normal_distribution<double> normal(0, 1e-4);
-  for (const std::size_t length : {3, 4, 5, 63, 1'000}) {
+  for (const std::size_t length : {3U, 4U, 5U, 63U, 1'000U}) {
     std::vector<ReturnSeries> series(7);
     for (auto& each : series) {
       for (std::size_t i = 0; i < length; ++i) {
@@ -126,7 +126,7 @@ TEST(Correlation, IsTheTextbooksForAnyHolesAndLengths) {
       }
     }
     // The kernels, and any cut into blocks, agree to the bit.
-    for (const std::size_t block : {1, 2, 7}) {
+    for (const std::size_t block : {1U, 2U, 7U}) {
       EXPECT_EQ(correlated(matrix, Kernel::Portable, block), result) << length << ' ' << block;
     }
     for (std::size_t b = 0; b < series.size(); ++b) {
