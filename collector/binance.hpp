@@ -152,6 +152,7 @@ class BinanceAdapter final : public Adapter {
     ConnectionIndex connection = no_connection;
     StreamSet planned = 0;  // its path or its batches name them: they come by themselves
     StreamSet has = 0;      // as far as is known
+    StreamSet doubted = 0;  // of those: to be asked for all the same
     StreamSet asked = 0;    // that the message under way is about
     StreamSet ending = 0;   // of those, asked to end: what begins anew waits for the answer
   };

@@ -87,15 +87,17 @@ void BinanceAdapter::reopened(ConnectionIndex index) noexcept {
     auto* const place = place_of(instrument, index);
     if (place == nullptr) continue;
     place->has = place->planned;
-    place->asked = place->ending = 0;
+    place->asked = place->ending = place->doubted = 0;
   }
 }
 
 void BinanceAdapter::begin_if_ready(SymbolIndex index, Now now) noexcept {
   const auto& instrument = instruments_[index];
+  const StreamSet wanted =
+      connections_[instrument.home.connection].streams.carries & streams_.wanted();
   const bool ready = !instrument.away() && !instrument.open && instrument.home.has != 0 &&
-                     instrument.home.ending == 0 && connections_[instrument.home.connection].open &&
-                     symbols_.units(index).known;
+                     (instrument.home.doubted & wanted) == 0 && instrument.home.ending == 0 &&
+                     connections_[instrument.home.connection].open && symbols_.units(index).known;
   if (ready) begin(index, Cause::Starting, now);
 }
 
@@ -140,10 +142,8 @@ void BinanceAdapter::remove(InstrumentId id, Now now) noexcept {
 // in its path, and whether the venue had them to send then nobody says. Asking twice does no harm.
 void BinanceAdapter::come_back(SymbolIndex index, Now now) noexcept {
   auto& instrument = instruments_[index];
-  if (!instrument.home.ending) instrument.home.has = 0;
-  for (auto& other : instrument.others) {
-    if (!other.ending) other.has = 0;
-  }
+  instrument.home.doubted = instrument.home.has;
+  for (auto& other : instrument.others) other.doubted = other.has;
   const bool connected = connections_[instrument.home.connection].open;
   instrument.terms_due = !symbols_.units(index).known;
   instrument.terms_not_before_ns = now.steady_ns;
@@ -161,6 +161,8 @@ void BinanceAdapter::leave(Instrument& instrument) noexcept {
   instrument.open = false;
   instrument.live = false;
   instrument.terms_due = false;
+  instrument.home.doubted = 0;
+  for (auto& other : instrument.others) other.doubted = 0;
   --connections_[instrument.home.connection].members;
   changes_due(instrument.home.connection);
 }
@@ -180,7 +182,7 @@ bool BinanceAdapter::gather(ConnectionIndex index, bool subscribe, Now now) noex
     auto* const place = place_of(instrument, index);
     if (place == nullptr) continue;
     const StreamSet wants = instrument.away() ? 0 : connection.streams.carries & streams_.wanted();
-    const StreamSet due = subscribe ? wants & ~place->has : place->has & ~wants;
+    const StreamSet due = subscribe ? wants & (~place->has | place->doubted) : place->has & ~wants;
     if (due == 0) continue;
     connection.changes_due = true;
     if (subscribe && instrument.change_not_before_ns > now.steady_ns) continue;
@@ -280,6 +282,7 @@ void BinanceAdapter::take_streams(SymbolIndex index, Place& place, bool begun, N
   auto& instrument = instruments_[index];
   const auto changed = std::exchange(place.asked, StreamSet{0});
   place.ending = 0;
+  place.doubted &= static_cast<StreamSet>(~changed);
   place.has = begun ? place.has | changed : place.has & static_cast<StreamSet>(~changed);
   if ((changed & stream_depth) != 0 && !begun) instrument.streams = false;
   if ((changed & stream_depth) != 0 && begun) streams_now(index, now);
