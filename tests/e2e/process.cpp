@@ -39,8 +39,9 @@ std::vector<std::string> environment_with(const ProcessOptions& options) {
   std::vector<std::string> result;
   for (char** entry = environ; *entry != nullptr; ++entry) result.emplace_back(*entry);
   for (const auto& [name, value] : options.environment) {
-    std::erase_if(result, [&](const std::string& entry) { return entry.starts_with(name + "="); });
-    result.push_back(name + "=" + value);
+    const std::string head = name + "=";
+    std::erase_if(result, [&](const std::string& entry) { return entry.starts_with(head); });
+    result.push_back(head + value);
   }
   return result;
 }
