@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "ipc/book_table.hpp"
@@ -171,7 +172,11 @@ void read(SegmentKind kind, const Segment& segment, Segment& ring) {
     case SegmentKind::Catalogue:
       return read_catalogue(segment);
     case SegmentKind::Telemetry:
-      return read_telemetry(segment);
+      try {
+        return read_telemetry(segment);
+      } catch (const std::system_error&) {
+        return;  // what the constructor answers where the geometry is not telemetry's
+      }
     default:
       return read_cursor(segment, ring);
   }
