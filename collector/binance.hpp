@@ -194,6 +194,11 @@ class BinanceAdapter final : public Adapter {
     BinanceCounts counts;
 
     [[nodiscard]] bool away() const noexcept { return removed || delisted; }
+    template <typename Do>
+    void each_place(Do what) noexcept {
+      what(home);
+      for (auto& other : others) what(other);
+    }
   };
   struct Asked {              // of each batch
     std::int64_t due_ns = 0;  // when to send it (again); never: acknowledged
@@ -244,6 +249,13 @@ class BinanceAdapter final : public Adapter {
   void state(const Instrument& instrument, State state, Cause cause, Now now) noexcept;
 
   // binance_changes.cpp
+  [[nodiscard]] StreamSet wanted_over(ConnectionIndex connection) const noexcept {
+    return connections_[connection].streams.carries & streams_.wanted();
+  }
+  [[nodiscard]] StreamSet wants(const Instrument& instrument,
+                                ConnectionIndex connection) const noexcept {
+    return instrument.away() ? StreamSet{0} : wanted_over(connection);
+  }
   void place(SymbolIndex index, ConnectionIndex home, bool planned) noexcept;
   void changes_due(ConnectionIndex home) noexcept;
   ConnectionIndex add_connection(StreamSet carries, bool begins) noexcept;

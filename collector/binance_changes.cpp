@@ -21,9 +21,7 @@ void BinanceAdapter::place(SymbolIndex index, ConnectionIndex home, bool planned
   const auto place_at = [&](ConnectionIndex connection) {
     Place made;
     made.connection = connection;
-    if (planned && connection != no_connection) {
-      made.planned = connections_[connection].streams.carries & streams_.wanted();
-    }
+    if (planned && connection != no_connection) made.planned = wanted_over(connection);
     return made;
   };
   instrument.home = place_at(home);
@@ -93,11 +91,10 @@ void BinanceAdapter::reopened(ConnectionIndex index) noexcept {
 
 void BinanceAdapter::begin_if_ready(SymbolIndex index, Now now) noexcept {
   const auto& instrument = instruments_[index];
-  const StreamSet wanted =
-      connections_[instrument.home.connection].streams.carries & streams_.wanted();
-  const bool ready = !instrument.away() && !instrument.open && instrument.home.has != 0 &&
-                     (instrument.home.doubted & wanted) == 0 && instrument.home.ending == 0 &&
-                     connections_[instrument.home.connection].open && symbols_.units(index).known;
+  const auto& home = instrument.home;
+  const bool ready = !instrument.away() && !instrument.open && home.has != 0 &&
+                     (home.doubted & wanted_over(home.connection)) == 0 && home.ending == 0 &&
+                     connections_[home.connection].open && symbols_.units(index).known;
   if (ready) begin(index, Cause::Starting, now);
 }
 
@@ -142,8 +139,7 @@ void BinanceAdapter::remove(InstrumentId id, Now now) noexcept {
 // in its path, and whether the venue had them to send then nobody says. Asking twice does no harm.
 void BinanceAdapter::come_back(SymbolIndex index, Now now) noexcept {
   auto& instrument = instruments_[index];
-  instrument.home.doubted = instrument.home.has;
-  for (auto& other : instrument.others) other.doubted = other.has;
+  instrument.each_place([](Place& place) { place.doubted = place.has; });
   const bool connected = connections_[instrument.home.connection].open;
   instrument.terms_due = !symbols_.units(index).known;
   instrument.terms_not_before_ns = now.steady_ns;
@@ -161,8 +157,7 @@ void BinanceAdapter::leave(Instrument& instrument) noexcept {
   instrument.open = false;
   instrument.live = false;
   instrument.terms_due = false;
-  instrument.home.doubted = 0;
-  for (auto& other : instrument.others) other.doubted = 0;
+  instrument.each_place([](Place& place) { place.doubted = 0; });
   --connections_[instrument.home.connection].members;
   changes_due(instrument.home.connection);
 }
@@ -181,8 +176,9 @@ bool BinanceAdapter::gather(ConnectionIndex index, bool subscribe, Now now) noex
     auto& instrument = instruments_[i];
     auto* const place = place_of(instrument, index);
     if (place == nullptr) continue;
-    const StreamSet wants = instrument.away() ? 0 : connection.streams.carries & streams_.wanted();
-    const StreamSet due = subscribe ? wants & (~place->has | place->doubted) : place->has & ~wants;
+    const StreamSet wanted = wants(instrument, index);
+    const StreamSet due =
+        subscribe ? wanted & (~place->has | place->doubted) : place->has & ~wanted;
     if (due == 0) continue;
     connection.changes_due = true;
     if (subscribe && instrument.change_not_before_ns > now.steady_ns) continue;
@@ -229,12 +225,11 @@ void BinanceAdapter::stop_waiting(ConnectionIndex index) noexcept {
     auto& instrument = instruments_[each];
     auto& place = *place_of(instrument, index);
     const auto asked = std::exchange(place.asked, StreamSet{0});
-    const StreamSet wants =
-        instrument.away() ? 0 : connections_[index].streams.carries & streams_.wanted();
+    const StreamSet wanted = wants(instrument, index);
     // What is wanted is asked for, and what is not is ended, once more.
-    place.has = static_cast<StreamSet>((place.has & ~asked) | (asked & ~wants));
+    place.has = static_cast<StreamSet>((place.has & ~asked) | (asked & ~wanted));
     place.ending = 0;
-    if ((asked & wants & stream_depth) != 0) instrument.streams = false;
+    if ((asked & wanted & stream_depth) != 0) instrument.streams = false;
   }
 }
 

@@ -49,8 +49,7 @@ ConnectionIndex BinanceAdapter::carrier_of(ConnectionIndex home, StreamSet strea
 }
 
 bool BinanceAdapter::has_room(ConnectionIndex carrier, ConnectionIndex home) const noexcept {
-  const auto streams = static_cast<std::uint32_t>(std::popcount(
-      static_cast<StreamSet>(connections_[carrier].streams.carries & streams_.wanted())));
+  const auto streams = static_cast<std::uint32_t>(std::popcount(wanted_over(carrier)));
   return std::uint64_t{connections_[home].places} * streams <= config_.streams_max;
 }
 

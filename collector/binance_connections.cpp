@@ -129,7 +129,7 @@ void BinanceAdapter::take_answer(ConnectionIndex index, const BinanceMessage& me
 void BinanceAdapter::watch_silence(ConnectionIndex index, Now now) noexcept {
   auto& connection = connections_[index];
   if (!connection.open || !connection.streams.begins || connection.members == 0) return;
-  if ((connection.streams.carries & streams_.wanted()) == 0) return;  // nothing is to be heard
+  if (wanted_over(index) == 0) return;  // nothing is to be heard
   if (now.steady_ns - std::max(connection.heard_ns, connection.cut_ns) < config_.silence_ns) return;
   connection.cut_ns = now.steady_ns;
   counters_.add(Count::NoDataReconnects);

@@ -82,8 +82,7 @@ void BinanceAdapter::take_terms(SymbolIndex index, const BinanceTerms& terms, No
 
 // Whether the venue has kept what was asked of it before it knew the symbol, nobody says.
 void BinanceAdapter::subscribe_anew(Instrument& instrument) noexcept {
-  instrument.home.has = 0;
-  for (auto& other : instrument.others) other.has = 0;
+  instrument.each_place([](Place& place) { place.has = 0; });
   instrument.streams = false;
   changes_due(instrument.home.connection);
 }
