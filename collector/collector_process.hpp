@@ -91,6 +91,7 @@ class CollectorProcess {
   [[nodiscard]] bool begin_table(std::size_t table);
   [[nodiscard]] ThreadChange prepare_table(std::size_t table, std::span<const InstrumentId> ids);
   void drop_table(std::size_t table);
+  void forget_table(std::size_t table);
   [[nodiscard]] bool list(const Change& change);
   void refuse(const Change& change, std::string_view why);
   void say(std::string_view line) const;

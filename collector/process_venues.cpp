@@ -24,7 +24,7 @@ bool CollectorProcess::carry_out_venue(const Change& change) {
   sessions_of_tables_.resize(config_.venues.size(), no_session);
   bool any = false;
   for (std::size_t table = 0; table < config_.venues.size(); ++table) {
-    auto& venue = config_.venues[table];
+    const auto& venue = config_.venues[table];
     const bool meant = venue.name == change.venue && venue.collector == name_ && !venue.removed &&
                        (change.subject.empty() || table >= before);
     if (!meant) continue;
@@ -32,10 +32,7 @@ bool CollectorProcess::carry_out_venue(const Change& change) {
     try {
       if (!begin_table(table)) throw std::runtime_error("the thread is busy; try again");
     } catch (const std::exception& error) {
-      venue.removed = true;
-      for (auto& [name, collected] : collected_) {
-        if (collected.table == table) collected.wanted = false;
-      }
+      forget_table(table);
       refuse(change, error.what());
     }
   }
@@ -60,10 +57,14 @@ bool CollectorProcess::remove_tables(const Change& change) {
 }
 
 void CollectorProcess::drop_table(std::size_t table) {
-  auto& venue = config_.venues[table];
-  places_[venue.thread][sessions_of_tables_[table]].taken = false;
+  places_[config_.venues[table].thread][sessions_of_tables_[table]].taken = false;
   sessions_of_tables_[table] = no_session;
-  venue.removed = true;
+  forget_table(table);
+}
+
+// It is not wanted any more, nor what it names.
+void CollectorProcess::forget_table(std::size_t table) {
+  config_.venues[table].removed = true;
   for (auto& [name, collected] : collected_) {
     if (collected.table == table) collected.wanted = false;
   }
