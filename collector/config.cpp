@@ -280,16 +280,6 @@ void share_addresses(std::vector<VenueConfig>& configured) {
   }
 }
 
-toml::table parse_text(std::string_view text, const std::string& source) {
-  try {
-    return toml::parse(text, source);
-  } catch (const toml::parse_error& error) {
-    const auto& begin = error.source().begin;
-    throw ConfigError(fmt::format("{}:{}:{}: not valid TOML: {}; texts need quotes", source,
-                                  begin.line, begin.column, error.description()));
-  }
-}
-
 void append_section(std::string& text, const SectionDoc& section) {
   text += fmt::format(
       "\n## {}\n\n{}\n\n| key | type | default | range | meaning |\n|---|---|---|---|---|\n",
@@ -317,14 +307,14 @@ std::string_view authority_of(std::string_view url) {
 
 std::vector<AddedVenue> read_added_venues(std::string_view text, const std::string& source,
                                           const ipc::Deployment& deployment) {
-  auto root = parse_text(text, source);
+  auto root = ipc::parse_config_text(text, source);
   const ConfigTable top(root, source, added_section);
   std::vector<AddedVenue> added;
-  const auto* const array = root.get_as<toml::array>("venue");
+  auto* const array = root.get_as<toml::array>("venue");
   if (array == nullptr || array->empty()) {
     throw ConfigError(fmt::format("{}: names no [[venue]] table", source));
   }
-  for (auto& element : *root.get_as<toml::array>("venue")) {
+  for (auto& element : *array) {
     auto* const table = element.as_table();
     if (table == nullptr) {
       throw ConfigError(fmt::format("{}: venue must be an array of tables: [[venue]]", source));
@@ -345,7 +335,7 @@ std::vector<AddedVenue> read_added_venues(std::string_view text, const std::stri
 
 VenueConfig read_added_venue(std::string_view keys, const ipc::Deployment& deployment) {
   static const std::string source = "an added venue";
-  const auto root = parse_text(keys, source);
+  const auto root = ipc::parse_config_text(keys, source);
   std::vector<VenueConfig> venues_of_it{venue_of(root, {source, deployment})};
   share_addresses(venues_of_it);
   return std::move(venues_of_it.front());

@@ -41,6 +41,17 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+template <typename Parse>
+toml::table parsed(const std::string& source, Parse parse) {
+  try {
+    return parse();
+  } catch (const toml::parse_error& error) {
+    const auto& begin = error.source().begin;
+    throw ConfigError(fmt::format("{}:{}:{}: not valid TOML: {}; texts need quotes", source,
+                                  begin.line, begin.column, error.description()));
+  }
+}
+
 std::string shown(const toml::node& node) {
   std::ostringstream text;
   node.visit([&text](const auto& value) { text << value; });
@@ -189,13 +200,11 @@ toml::table parse_config_file(const std::string& path) {
         "{}: cannot be read as a file ({}); give the deployment's TOML file with --config", path,
         error ? error.message() : "not a regular file"));
   }
-  try {
-    return toml::parse_file(path);
-  } catch (const toml::parse_error& parse_error) {
-    const auto& begin = parse_error.source().begin;
-    throw ConfigError(fmt::format("{}:{}:{}: not valid TOML: {}; texts need quotes", path,
-                                  begin.line, begin.column, parse_error.description()));
-  }
+  return parsed(path, [&] { return toml::parse_file(path); });
+}
+
+toml::table parse_config_text(std::string_view text, const std::string& source) {
+  return parsed(source, [&] { return toml::parse(text, source); });
 }
 
 }  // namespace ringside::ipc

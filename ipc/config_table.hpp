@@ -74,7 +74,8 @@ class ConfigTable {
   SectionDoc section_;
 };
 
-// Parses the file; a syntax error becomes a ConfigError with line and column.
+// A syntax error becomes a ConfigError with line and column. `source`: what messages call the text.
 toml::table parse_config_file(const std::string& path);
+toml::table parse_config_text(std::string_view text, const std::string& source);
 
 }  // namespace ringside::ipc
