@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "collector/channels.hpp"
+#include "ipc/clock.hpp"
 
 namespace ringside::collector {
 namespace {
@@ -182,12 +183,6 @@ void check_bytes(const std::string& path, off_t bytes) {
                   path, bytes, changes_bytes_max));
 }
 
-std::int64_t steady_ns() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
-
 }  // namespace
 
 bool is_symbol(std::string_view symbol) noexcept {
@@ -276,12 +271,12 @@ ChangeJournal::ChangeJournal(const std::string& directory, const std::string& co
     : path_(fmt::format("{}/{}.changes", directory, collector)) {}
 
 std::uint64_t ChangeJournal::append(std::vector<Change> changes) const {
-  const auto until = steady_ns() + journal_lock_ns_max;
+  const auto until = ipc::monotonic_ns() + journal_lock_ns_max;
   for (;;) {
     const File file(path_, O_RDWR | O_CREAT | O_APPEND);
     file.require();
     if (!file.lock()) {
-      if (steady_ns() >= until) fail(ETIMEDOUT, path_, "lock");
+      if (ipc::monotonic_ns() >= until) fail(ETIMEDOUT, path_, "lock");
       const timespec period{0, lock_period_ns};
       nanosleep(&period, nullptr);
       continue;

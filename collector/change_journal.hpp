@@ -40,7 +40,7 @@
 namespace ringside::collector {
 
 inline constexpr std::size_t changes_bytes_max = std::size_t{8} << 20U;
-inline constexpr std::int64_t journal_lock_ns_max = 5'000'000'000;
+inline constexpr std::uint64_t journal_lock_ns_max = 5'000'000'000;
 inline constexpr std::size_t symbol_bytes_max = 63;
 inline constexpr std::size_t table_bytes_max = std::size_t{256} << 10U;  // of a venue
 

@@ -1,7 +1,6 @@
 #include "tools/jobs/worker.hpp"
 
 #include <algorithm>
-#include <ctime>
 #include <utility>
 
 #include "tools/jobs/pool.hpp"
@@ -10,13 +9,6 @@ namespace ringside::jobs {
 
 namespace {
 thread_local Worker* current_worker = nullptr;
-}
-
-std::uint64_t monotonic_ns() noexcept {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
-         static_cast<std::uint64_t>(now.tv_nsec);
 }
 
 Worker::Worker(Pool& pool, unsigned index, std::vector<unsigned> near, std::vector<unsigned> far,

@@ -19,6 +19,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "ipc/clock.hpp"
 #include "ipc/histogram.hpp"
 #include "tools/jobs/deque.hpp"
 #include "tools/jobs/injection.hpp"
@@ -29,8 +30,7 @@ namespace ringside::jobs {
 class Pool;
 class Worker;
 
-// CLOCK_MONOTONIC.
-std::uint64_t monotonic_ns() noexcept;
+using ipc::monotonic_ns;
 
 inline constexpr std::size_t deque_slots = 1024;
 inline constexpr unsigned help_depth_max = 16;

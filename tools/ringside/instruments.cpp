@@ -14,6 +14,7 @@
 #include "collector/change_journal.hpp"
 #include "collector/config.hpp"
 #include "collector/config_changes.hpp"
+#include "ipc/clock.hpp"
 #include "tools/ringside/changes.hpp"
 #include "tools/ringside/command.hpp"
 #include "tools/ringside/deployment_stat.hpp"
@@ -184,7 +185,7 @@ int report(const std::vector<Outcome>& outcomes, const InstrumentsOptions& optio
 // A book is listed by its worker some milliseconds after its collector has: bounded as the answer.
 DeploymentStat collect_when_listed(const std::string& instance, const std::string& collector,
                                    What what, const InstrumentsOptions& options) {
-  const auto until = steady_ns() + std::int64_t{options.seconds} * 1'000'000'000;
+  const auto until = ipc::monotonic_ns() + std::uint64_t{options.seconds} * 1'000'000'000;
   for (;;) {
     auto stat = collect_deployment(instance);
     const bool listed =
@@ -194,7 +195,7 @@ DeploymentStat collect_when_listed(const std::string& instance, const std::strin
           return each->status != ipc::ReadStatus::Empty &&
                  was_removed(*each) == (what == What::Remove);
         });
-    if (listed || stop_asked() || steady_ns() >= until) return stat;
+    if (listed || stop_asked() || ipc::monotonic_ns() >= until) return stat;
     wait_a_moment();
   }
 }

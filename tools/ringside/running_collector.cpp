@@ -5,6 +5,7 @@
 #include <ctime>
 #include <utility>
 
+#include "ipc/clock.hpp"
 #include "ipc/telemetry.hpp"
 #include "tools/ringside/command.hpp"
 
@@ -14,12 +15,6 @@ namespace {
 constexpr long look_ns = 5'000'000;
 
 }  // namespace
-
-std::int64_t steady_ns() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
 
 void wait_a_moment() {
   const timespec period{0, look_ns};
@@ -53,9 +48,9 @@ std::uint64_t RunningCollector::changes_done() const {
 }
 
 bool RunningCollector::wait_for(std::uint64_t sequence, unsigned seconds) const {
-  const auto until = steady_ns() + std::int64_t{seconds} * 1'000'000'000;
+  const auto until = ipc::monotonic_ns() + std::uint64_t{seconds} * 1'000'000'000;
   while (changes_done() < sequence) {
-    if (!lives() || stop_asked() || steady_ns() >= until) return false;
+    if (!lives() || stop_asked() || ipc::monotonic_ns() >= until) return false;
     wait_a_moment();
   }
   return true;

@@ -31,7 +31,6 @@ class RunningCollector {
   ipc::Segment segment_;
 };
 
-[[nodiscard]] std::int64_t steady_ns();
 // Between looks at what somebody else is to do.
 void wait_a_moment();
 

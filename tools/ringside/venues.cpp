@@ -17,6 +17,7 @@
 #include "collector/change_journal.hpp"
 #include "collector/config.hpp"
 #include "collector/config_changes.hpp"
+#include "ipc/clock.hpp"
 #include "tools/ringside/changes.hpp"
 #include "tools/ringside/deployment_stat.hpp"
 #include "tools/ringside/running_collector.hpp"
@@ -199,14 +200,14 @@ bool is_so(const collector::VenueConfig& table, const DeploymentStat& stat) {
 int report(const VenuesOptions& options, const std::vector<Asked>& asked, What what) {
   const auto config = collector::config_now(options.config);
   const auto tables = tables_of(config, asked);
-  const auto until = steady_ns() + std::int64_t{options.seconds} * 1'000'000'000;
+  const auto until = ipc::monotonic_ns() + std::uint64_t{options.seconds} * 1'000'000'000;
   DeploymentStat stat;
   const auto so = [&](const auto* table) { return is_so(*table, stat); };
   do {
     stat = stat_of(config);
     if (std::all_of(tables.begin(), tables.end(), so)) break;
     wait_a_moment();
-  } while (!stop_asked() && steady_ns() < until);
+  } while (!stop_asked() && ipc::monotonic_ns() < until);
   std::vector<VenueRow> rows;
   bool good = true;
   for (const auto* table : tables) {
