@@ -18,11 +18,10 @@ Atomic<std::uint64_t> unread_word;
   throw std::system_error(error, std::generic_category(), what);
 }
 
-void require_telemetry(const Segment& segment) {
-  const bool fits = segment.mapped() && segment.geometry().kind == SegmentKind::Telemetry &&
-                    segment.geometry().item_bytes == sizeof(HistogramEntry) &&
-                    segment.geometry().data_bytes >= sizeof(TelemetryBlock);
-  if (!fits) fail(EINVAL, segment.path() + " is not telemetry");
+bool is_telemetry(const Segment& segment) noexcept {
+  return segment.mapped() && segment.geometry().kind == SegmentKind::Telemetry &&
+         segment.geometry().item_bytes == sizeof(HistogramEntry) &&
+         segment.geometry().data_bytes >= sizeof(TelemetryBlock);
 }
 
 // The histograms lie behind the block, so that item_count alone does not bound them.
@@ -186,9 +185,8 @@ void Telemetry::on_tick(Ticks now) noexcept {
 
 // --- The reading side ---------------------------------------------------------------------------
 
-TelemetryReader::TelemetryReader(const Segment& segment)
-    : block_(nullptr), entries_(nullptr), histogram_capacity_(0) {
-  require_telemetry(segment);
+TelemetryReader::TelemetryReader(const Segment& segment) noexcept {
+  if (!is_telemetry(segment)) return;
   block_ = reinterpret_cast<const TelemetryBlock*>(segment.data().data());
   entries_ =
       reinterpret_cast<const HistogramEntry*>(segment.data().data() + sizeof(TelemetryBlock));
@@ -197,16 +195,17 @@ TelemetryReader::TelemetryReader(const Segment& segment)
 
 std::string TelemetryReader::role() const {
   std::string text;
-  return take_text(block_->role, text) ? text : std::string{};
+  return valid() && take_text(block_->role, text) ? text : std::string{};
 }
 
 std::string TelemetryReader::version() const {
   std::string text;
-  return take_text(block_->version, text) ? text : std::string{};
+  return valid() && take_text(block_->version, text) ? text : std::string{};
 }
 
 std::vector<CounterReading> TelemetryReader::counters() const {
   std::vector<CounterReading> readings;
+  if (!valid()) return readings;
   const auto count = released(block_->counter_count, counters_max);
   readings.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
@@ -223,7 +222,7 @@ std::vector<CounterReading> TelemetryReader::counters() const {
 }
 
 std::size_t TelemetryReader::histogram_count() const noexcept {
-  return released(block_->histogram_count, histogram_capacity_);
+  return valid() ? released(block_->histogram_count, histogram_capacity_) : 0;
 }
 
 std::vector<HistogramLabel> TelemetryReader::histograms() const {
@@ -241,6 +240,7 @@ std::vector<HistogramLabel> TelemetryReader::histograms() const {
 
 std::vector<PlacementFact> TelemetryReader::facts() const {
   std::vector<PlacementFact> facts;
+  if (!valid()) return facts;
   const auto count = released(block_->fact_count, facts_max);
   for (std::size_t i = 0; i < count; ++i) {
     const FactEntry& entry = block_->facts[i];
@@ -255,6 +255,7 @@ std::vector<PlacementFact> TelemetryReader::facts() const {
 
 std::vector<Degradation> TelemetryReader::degradations() const {
   std::vector<Degradation> lines;
+  if (!valid()) return lines;
   const auto count = released(block_->degradation_count, degradations_max);
   for (std::size_t i = 0; i < count; ++i) {
     Degradation degradation;
@@ -266,7 +267,7 @@ std::vector<Degradation> TelemetryReader::degradations() const {
 }
 
 bool TelemetryReader::clock(ClockReading& reading) const noexcept {
-  return read_clock(block_->clock, reading);
+  return valid() && read_clock(block_->clock, reading);
 }
 
 bool TelemetryReader::copy_histogram(std::size_t index,

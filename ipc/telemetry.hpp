@@ -222,10 +222,11 @@ struct HistogramLabel {
 
 class TelemetryReader {
  public:
-  // Of an attached segment, which stays where it is and outlives this. Throws std::system_error for
-  // a segment of any other kind.
-  explicit TelemetryReader(const Segment& segment);
+  // Of an attached segment, which stays where it is and outlives this. One of any other kind, or of
+  // another geometry, is not valid(): it tells nothing.
+  explicit TelemetryReader(const Segment& segment) noexcept;
 
+  [[nodiscard]] bool valid() const noexcept { return block_ != nullptr; }
   [[nodiscard]] std::string role() const;
   [[nodiscard]] std::string version() const;
   [[nodiscard]] std::vector<CounterReading> counters() const;
@@ -243,9 +244,9 @@ class TelemetryReader {
  private:
   [[nodiscard]] std::size_t histogram_count() const noexcept;
 
-  const TelemetryBlock* block_;
-  const HistogramEntry* entries_;
-  std::size_t histogram_capacity_;
+  const TelemetryBlock* block_ = nullptr;
+  const HistogramEntry* entries_ = nullptr;
+  std::size_t histogram_capacity_ = 0;
 };
 
 SegmentSpec telemetry_segment_spec(const TelemetrySpec& spec);

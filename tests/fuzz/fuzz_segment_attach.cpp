@@ -15,7 +15,6 @@
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include "ipc/book_table.hpp"
@@ -172,11 +171,7 @@ void read(SegmentKind kind, const Segment& segment, Segment& ring) {
     case SegmentKind::Catalogue:
       return read_catalogue(segment);
     case SegmentKind::Telemetry:
-      try {
-        return read_telemetry(segment);
-      } catch (const std::system_error&) {
-        return;  // what the constructor answers where the geometry is not telemetry's
-      }
+      return read_telemetry(segment);
     default:
       return read_cursor(segment, ring);
   }

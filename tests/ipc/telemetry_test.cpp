@@ -150,11 +150,30 @@ TEST(Telemetry, WithoutOneCountersAndGaugesSwallowWhatTheyAreGiven) {
   SUCCEED();
 }
 
-TEST(Telemetry, ASegmentOfAnotherKindIsRefused) {
-  SegmentSpec spec = telemetry_segment_spec(spec_of());
-  spec.kind = SegmentKind::BookTable;
-  const Segment segment = create_private_segment(spec);
-  EXPECT_THROW(TelemetryReader{segment}, std::system_error);
+TEST(Telemetry, ASegmentOfAnotherKindOrGeometryTellsNothing) {
+  const SegmentSpec right = telemetry_segment_spec(spec_of());
+  SegmentSpec kind = right;
+  kind.kind = SegmentKind::BookTable;
+  SegmentSpec geometry = right;
+  geometry.item_bytes /= 2;
+  geometry.item_count *= 2;
+  for (const auto& spec : {kind, geometry}) {
+    const Segment segment = create_private_segment(spec);
+    const TelemetryReader reader(segment);
+    EXPECT_FALSE(reader.valid());
+    EXPECT_EQ(reader.role(), "");
+    EXPECT_EQ(reader.version(), "");
+    EXPECT_TRUE(reader.counters().empty());
+    EXPECT_TRUE(reader.histograms().empty());
+    EXPECT_TRUE(reader.facts().empty());
+    EXPECT_TRUE(reader.degradations().empty());
+    ClockReading clock;
+    EXPECT_FALSE(reader.clock(clock));
+    HistogramSnapshot snapshot;
+    EXPECT_FALSE(reader.copy_histogram(0, snapshot));
+    EXPECT_EQ(reader.beyond_range(0), 0U);
+  }
+  EXPECT_TRUE(TelemetryReader(create_private_segment(right)).valid());
 }
 
 }  // namespace

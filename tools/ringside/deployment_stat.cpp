@@ -92,6 +92,10 @@ void Collection::attach_all() {
 
 void Collection::take_process(const Attached& attached) {
   const ipc::TelemetryReader reader(attached.segment);
+  if (!reader.valid()) {
+    return stat_.problems.push_back(
+        ipc::describe(ipc::AttachStatus::Hostile, {}, stat_.instance, attached.stat.name));
+  }
   ProcessStat process;
   process.name = behind_point(attached.stat.name);
   process.role = reader.role();
