@@ -1,4 +1,5 @@
 // KrakenSession: instruments that are added and removed while it runs, and whose listing changes.
+#include <algorithm>
 #include <utility>
 
 #include "collector/kraken_session.hpp"
@@ -52,6 +53,7 @@ void KrakenSession::remove(InstrumentId id, Now now) noexcept {
   auto& instrument = instruments_[*index];
   auto& connection = connections_[instrument.connection];
   instrument.subscribe_due = 0;
+  instrument.refused = 0;
   drop_resync(instrument);
   if (!connection.open) return;
   instrument.unsubscribe_due |= wanted();
@@ -95,11 +97,42 @@ void KrakenSession::set_channels(const Channels& channels, Now now) noexcept {
       books_.with_book(i, channels.book, now);
     }
     if (!connection.open || books_.phase(i) == Phase::Removed) continue;  // it begins with all
+    instrument.refused &= static_cast<KrakenChannelSet>(~ended);
     // What was not asked for yet need not be ended.
     auto& due = instrument.subscribe_due;
     instrument.unsubscribe_due |= static_cast<KrakenChannelSet>(ended & ~due);
     due = static_cast<KrakenChannelSet>(due & ~ended);
     if (books_.phase(i) != Phase::Delisted) due |= begun;
+    connection.subscribing = true;
+  }
+}
+
+// As with books (BookSubscriptions::refused): soon a few times, then rarely.
+void KrakenSession::take_channel_refusal(BookIndex index, KrakenChannel channel, Now now) noexcept {
+  auto& instrument = instruments_[index];
+  auto& connection = connections_[instrument.connection];
+  const auto& limits = config_.limits;
+  const auto backoff_ns = limits.retry_first_ns << std::min(instrument.refusals, 16U);
+  instrument.refused_until_ns = now.steady_ns + (instrument.refusals < limits.attempts_max
+                                                     ? std::min(backoff_ns, limits.retry_most_ns)
+                                                     : limits.failed_retry_ns);
+  ++instrument.refusals;
+  instrument.refused |= set_of(channel);
+  connection.next_refused_ns = std::min(connection.next_refused_ns, instrument.refused_until_ns);
+}
+
+void KrakenSession::ask_refused_again(ConnectionIndex index, Now now) noexcept {
+  auto& connection = connections_[index];
+  if (now.steady_ns < connection.next_refused_ns) return;
+  connection.next_refused_ns = never_ns;
+  for (auto& instrument : instruments_) {
+    if (instrument.connection != index || instrument.refused == 0) continue;
+    if (now.steady_ns < instrument.refused_until_ns) {
+      connection.next_refused_ns =
+          std::min(connection.next_refused_ns, instrument.refused_until_ns);
+      continue;
+    }
+    instrument.subscribe_due |= std::exchange(instrument.refused, KrakenChannelSet{0});
     connection.subscribing = true;
   }
 }
@@ -115,6 +148,7 @@ void KrakenSession::take_pair_status(BookIndex index, ListingStatus status, Now 
     drop_resync(instrument);
     instrument.unsubscribe_due |= wanted();
     instrument.subscribe_due = kraken_every_channel;
+    instrument.refused = 0;
     connection.subscribing = true;
   }
   books_.halted(index, instrument.pair_halted || !connection.online, now);

@@ -138,6 +138,8 @@ void KrakenSession::on_open(ConnectionIndex index, Now now) noexcept {
     instrument.joined = false;
     instrument.resync_due = false;
     instrument.ending = false;
+    instrument.refused = 0;
+    instrument.refusals = 0;
   }
   connection.subscribing = begin_connection(index, now);
 }
@@ -205,8 +207,7 @@ bool KrakenSession::convert(std::span<const KrakenLevel> from, const InstrumentT
 void KrakenSession::take_book(const KrakenBook& book, bool snapshot, Now now) noexcept {
   const auto index = owner(book.fault, book.symbol, now);
   if (index == no_symbol) return;
-  const bool ended = books_.phase(index) == Phase::Removed || !config_.books;
-  if (ended) return counters_.add(Count::AfterRemoval);
+  if (over(index, config_.books)) return counters_.add(Count::AfterRemoval);
   if (snapshot) {
     take_snapshot(index, book, now);
   } else {
@@ -276,8 +277,7 @@ void KrakenSession::take_delta(BookIndex index, const KrakenBook& book, Now now)
 void KrakenSession::take_trade(const KrakenTrade& trade, Now now) noexcept {
   const auto index = owner(trade.fault, trade.symbol, now);
   if (index == no_symbol) return;
-  const bool ended = books_.phase(index) == Phase::Removed || !config_.trades;
-  if (ended) return counters_.add(Count::AfterRemoval);
+  if (over(index, config_.trades)) return counters_.add(Count::AfterRemoval);
   if (!books_.has_terms(index)) return counters_.add(Count::DeltasWhileSyncing);
   Level level;
   Cause damage = Cause::None;
@@ -297,8 +297,7 @@ void KrakenSession::take_ticker(const KrakenTicker& ticker, Now now) noexcept {
   if (ticker.fault != KrakenStatus::Ok) return counters_.add(count_of(ticker.fault));
   const auto index = owner(ticker.fault, ticker.symbol, now);
   if (index == no_symbol) return;
-  const bool ended = books_.phase(index) == Phase::Removed || !config_.bbos;
-  if (ended) return counters_.add(Count::AfterRemoval);
+  if (over(index, config_.bbos)) return counters_.add(Count::AfterRemoval);
   if (!books_.has_terms(index)) return counters_.add(Count::DeltasWhileSyncing);
   RecordWriter::Bbo bbo;
   Cause damage = Cause::None;
@@ -345,9 +344,10 @@ void KrakenSession::take_refusal(BookIndex index, std::uint64_t number, Now now)
   if (index == no_symbol) return counters_.add(Count::UnattributedDamage);
   // Refusals need not name the channel, but the question's number tells it. A book does without
   // the others.
-  const bool of_the_book = number == 0 || !config_.books ||
-                           number % kraken_channels == static_cast<unsigned>(KrakenChannel::Book);
-  if (of_the_book && books_.phase(index) != Phase::Live) {
+  const auto channel = static_cast<KrakenChannel>(number % kraken_channels);
+  if (number != 0 && config_.books && channel != KrakenChannel::Book) {
+    take_channel_refusal(index, channel, now);
+  } else if (books_.phase(index) != Phase::Live) {
     books_.refused(index, Cause::SubscriptionRefused, now);
   }
 }
@@ -537,6 +537,7 @@ void KrakenSession::on_tick(Now now) noexcept {
   for (ConnectionIndex index = 0; index < connections_.size(); ++index) {
     auto& connection = connections_[index];
     if (!connection.open) continue;
+    ask_refused_again(index, now);
     // Each waits for what goes before it, lest smaller ones take its place for ever.
     send_resyncs(index, now);
     if (connection.resyncs_due == 0) send_terms_question(index, now);

@@ -18,6 +18,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -163,6 +164,10 @@ class KrakenSession : public Adapter {
     // comes until then may be of the subscription that ends, and would be the last of it.
     std::uint64_t ended_by = 0;
     bool ending = false;
+    // Channels that a book does without, and that were refused: when they are asked for again.
+    KrakenChannelSet refused = 0;
+    unsigned refusals = 0;  // on this connection
+    std::int64_t refused_until_ns = 0;
   };
   [[nodiscard]] std::span<const Instrument> instruments() const noexcept { return instruments_; }
   [[nodiscard]] BookIndex find(std::string_view symbol) const noexcept {
@@ -178,6 +183,8 @@ class KrakenSession : public Adapter {
   void count(Count counter) noexcept { counters_.add(counter); }
 
  private:
+  static constexpr std::int64_t never_ns = std::numeric_limits<std::int64_t>::max();
+
   struct Connection {
     explicit Connection(PaceLimit limit) : messages(limit) {}
     Pacer messages;
@@ -199,6 +206,7 @@ class KrakenSession : public Adapter {
     std::uint32_t members = 0;  // removed ones, too: they may come back
     std::int64_t heard_ns = 0;
     std::int64_t next_terms_ns = 0;
+    std::int64_t next_refused_ns = never_ns;  // of no instrument before
   };
 
   // Whose entry it is; no_symbol: unknown, or damaged and dealt with.
@@ -218,8 +226,14 @@ class KrakenSession : public Adapter {
     return channels != 0 && (!config_.books || (channels & set_of(KrakenChannel::Book)) != 0);
   }
   void drop_resync(Instrument& instrument) noexcept;
+  void take_channel_refusal(BookIndex index, KrakenChannel channel, Now now) noexcept;
+  void ask_refused_again(ConnectionIndex connection, Now now) noexcept;
   void note_end(BookIndex index, KrakenChannel channel) noexcept;
   void note_answer(BookIndex index, std::uint64_t number, bool end) noexcept;
+  // It is not wanted any more: the instrument, or the channel.
+  [[nodiscard]] bool over(BookIndex index, bool channel_wanted) const noexcept {
+    return !channel_wanted || books_.phase(index) == BookSubscriptions::Phase::Removed;
+  }
   [[nodiscard]] bool ends(const Instrument& instrument) const noexcept {
     return instrument.ending || decides(instrument.unsubscribe_due);
   }

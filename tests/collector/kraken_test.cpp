@@ -172,13 +172,39 @@ TEST_F(Kraken, ARefusalThatNamesTheSymbolInItsSentenceIsUnderstood) {
   EXPECT_EQ(only(1).size(), 1U);
 }
 
-TEST_F(Kraken, ARefusedTickerLeavesTheBookAlone) {
-  make({});
-  open();
-  (void)bench.drain();
-  take(R"({"error":"no","method":"subscribe","req_id":20,"success":false,"symbol":"XRP/USD"})");
-  EXPECT_TRUE(bench.drain().empty());
-  EXPECT_EQ(count(Count::SubscriptionsRefused), 1U);
+TEST_F(Kraken, ARefusedTickerLeavesTheBookAloneAndIsAskedForAgain) {
+  go_live();
+  const auto refuse = [&] {
+    take(R"({"error":"no","method":"subscribe","req_id":20,"success":false,"symbol":"XRP/USD"})");
+  };
+  // Seconds until it is asked for; at most so many.
+  const auto asked_within = [&](int most) {
+    for (int seconds = 1; seconds <= most; ++seconds) {
+      tick(second_ns);
+      take(R"({"channel":"heartbeat"})");
+      if (!bench.host.sent.empty()) return seconds;
+    }
+    return 0;
+  };
+  refuse();
+  // With the backoff, six times; then once each five minutes.
+  for (const int seconds : {1, 2, 4, 8, 16, 32, 300, 300}) {
+    EXPECT_EQ(asked_within(301), seconds);
+    ASSERT_EQ(bench.host.sent.size(), 1U) << "of that channel, of that symbol";
+    const auto text = std::exchange(bench.host.sent, {}).front();
+    EXPECT_NE(text.find(R"("method":"subscribe")"), text.npos) << text;
+    EXPECT_NE(text.find(R"("channel":"ticker")"), text.npos) << text;
+    EXPECT_NE(text.find("XRP/USD"), text.npos) << text;
+    EXPECT_EQ(text.find("BTC/USD"), text.npos) << text;
+    refuse();
+  }
+  EXPECT_EQ(count(Count::SubscriptionsRefused), 9U);
+  EXPECT_TRUE(bench.drain().empty()) << "no book says a word";
+  adapter->remove(Bench::id(1), bench.now);
+  bench.host.sent.clear();
+  tick(second_ns);
+  bench.host.sent.clear();  // its end
+  EXPECT_EQ(asked_within(301), 0) << "nobody wants it any more";
 }
 
 // --- Data ---
