@@ -58,10 +58,11 @@ void each_session_count(VenueSession& session, Visit visit) {
   for (std::size_t i = 1; i < net::close_reason_count; ++i) {
     visit("closed_", net::name_of(static_cast<net::CloseReason>(i)), connections.closed[i]);
   }
-  const auto streams = session.stream_counters();
-  for (std::size_t i = 0; i < net::stream_state_count; ++i) {
-    visit("entered_", net::name_of(static_cast<net::StreamState>(i)), streams.entered[i]);
+  const auto entered = session.states_entered();
+  for (std::size_t i = 0; i < entered.size(); ++i) {
+    visit("entered_", net::name_of(static_cast<net::ConnectionState>(i)), entered[i]);
   }
+  const auto streams = session.stream_counters();
   visit("", "tls_handshakes", streams.tls_handshakes);
   visit("", "tls_resumed", streams.tls_resumed);
   visit("", "tls_own_records", streams.tls_own_records);
@@ -163,6 +164,7 @@ void CollectorThread::make_counters() {
     counters_.push_back(options_.telemetry.counter(fmt::format("{}.{}", options_.name, name)));
   });
   counters_.push_back(options_.telemetry.counter(options_.name + ".messages_unstamped"));
+  counters_.push_back(options_.telemetry.counter(options_.name + ".notices_dropped"));
   for (std::size_t i = 0; i < sessions_.size(); ++i) make_session_counters(i);
 }
 
@@ -178,6 +180,11 @@ void CollectorThread::make_session_counters(std::size_t session) {
     made.push_back({counter, counter.value()});
   });
   session_counters_[session] = std::move(made);
+  session_states_.resize(session_counters_.size());
+  for (std::size_t i = 0; i < net::connection_state_count; ++i) {
+    const auto* const state = net::name_of(static_cast<net::ConnectionState>(i));
+    session_states_[session][i] = options_.telemetry.gauge(fmt::format("{}.in_{}", owner, state));
+  }
 }
 
 void CollectorThread::copy_counters() noexcept {
@@ -188,6 +195,7 @@ void CollectorThread::copy_counters() noexcept {
   };
   each_record_count(records_.counters(), copy);
   copy("", "messages_unstamped", stages_.unstamped());
+  copy("", "notices_dropped", notices_.dropped());
   for (std::size_t i = 0; i < sessions_.size(); ++i) {
     auto next = session_counters_[i].begin();
     const auto end = session_counters_[i].end();
@@ -196,6 +204,9 @@ void CollectorThread::copy_counters() noexcept {
       next->counter.add(next->before + value - next->counter.value());
       ++next;
     });
+    const auto& now = sessions_[i]->states_now();
+    for (std::size_t state = 0; state < now.size(); ++state)
+      session_states_[i][state].set(now[state]);
   }
 }
 
@@ -385,6 +396,7 @@ void CollectorThread::begin_venue(ThreadChange& change) noexcept {
     make_session_counters(change.session);
   } catch (const std::system_error&) {
     session_counters_.resize(sessions_.size());  // it runs uncounted
+    session_states_.resize(sessions_.size());
   }
   sessions_[change.session]->start();
 }

@@ -8,6 +8,7 @@
 // ready() nothing throws.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -123,6 +124,8 @@ class CollectorThread {
     std::uint64_t before = 0;  // what earlier sessions of this place have counted
   };
   std::vector<std::vector<SessionCounter>> session_counters_;  // of each, in order
+  // Connections of each in each state.
+  std::vector<std::array<ipc::Gauge, net::connection_state_count>> session_states_;
   std::int64_t next_tick_ns_ = 0;
   std::int64_t next_counters_ns_ = 0;
   std::int64_t returning_since_ns_ = 0;  // 0: not back from a pause

@@ -42,6 +42,23 @@ std::string what_happened(const Notice& notice) {
                      remedy_of(notice.reason));
 }
 
+// "connecting 0.4 ms, tls_handshake 3.1 ms": what the connection went through so far, but for
+// states that took no time, and its end.
+std::string steps_of(const Notice& notice) {
+  constexpr std::int64_t ns_per_s = 1'000'000'000;
+  std::string steps;
+  for (std::size_t i = 0; i <= static_cast<std::size_t>(net::ConnectionState::Ending); ++i) {
+    const auto spent_ns = notice.spent_ns[i];
+    if (spent_ns <= 0) continue;
+    const bool in_seconds = spent_ns >= 10 * ns_per_s;
+    steps += fmt::format("{}{} {:.1f} {}", steps.empty() ? "" : ", ",
+                         net::name_of(static_cast<net::ConnectionState>(i)),
+                         static_cast<double>(spent_ns) / (in_seconds ? 1e9 : 1e6),
+                         in_seconds ? "s" : "ms");
+  }
+  return steps;
+}
+
 bool is_power_of_ten(std::uint64_t number) {
   while (number >= 10 && number % 10 == 0) number /= 10;
   return number == 1;
@@ -59,11 +76,14 @@ void NoticeLines::take(const Notice& notice) {
   const auto* const venue = venue_at(notice.line);
   if (venue == nullptr) return;
   switch (notice.what) {
-    case Notice::What::Opened:
-      lines_.push_back(fmt::format("{} connection {} is open", venue->name, notice.connection));
+    case Notice::What::Opened: {
+      const auto steps = steps_of(notice);
+      lines_.push_back(fmt::format("{} connection {} is open{}", venue->name, notice.connection,
+                                   steps.empty() ? "" : " (" + steps + ")"));
       opened_[{notice.line, notice.connection}] = true;
       closes_.erase({notice.line, notice.connection});
       return;
+    }
     case Notice::What::Closed:
       return take_close(notice, *venue);
     case Notice::What::RequestFailed:
@@ -84,9 +104,10 @@ void NoticeLines::take_close(const Notice& notice, const VenueConfig& venue) {
   last.times = last.reason == notice.reason ? last.times + 1 : 1;
   last.reason = notice.reason;
   if (!is_power_of_ten(last.times)) return;
+  const auto steps = steps_of(notice);
   lines_.push_back(
-      fmt::format("{} connection {} to {}: {}; retrying{}", venue.name, notice.connection,
-                  venue.websocket, what_happened(notice),
+      fmt::format("{} connection {} to {}: {}{}; retrying{}", venue.name, notice.connection,
+                  venue.websocket, what_happened(notice), steps.empty() ? "" : "; after " + steps,
                   last.times == 1 ? "" : fmt::format(" ({} times in a row now)", last.times)));
 }
 

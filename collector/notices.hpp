@@ -16,6 +16,7 @@
 #include <string_view>
 
 #include "net/close_reason.hpp"
+#include "net/connection_state.hpp"
 #include "ringside/instrument.hpp"
 #include "ringside/state.hpp"
 
@@ -36,7 +37,8 @@ struct Notice {
   std::uint32_t connection = 0;
   Cause cause = Cause::None;
   InstrumentId instrument;
-  int line = 0;  // of the [[venue]] table in the file
+  int line = 0;                // of the [[venue]] table in the file
+  net::StateTimes spent_ns{};  // Opened, Closed: in each state of this attempt
   std::array<char, 200> detail{};
 };
 

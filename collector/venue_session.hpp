@@ -107,7 +107,10 @@ class BasicVenueSession final : public AdapterHost {
 
   // By net::FrameError, over all connections.
   [[nodiscard]] FrameCounters frame_counters() const noexcept;
-  // Times that each state was entered, and what TLS came to, over all connections.
+  // Over all connections: times that each state was entered, and how many are in it now.
+  [[nodiscard]] net::StateCounters states_entered() const noexcept;
+  [[nodiscard]] const net::StateCounters& states_now() const noexcept { return states_now_; }
+  // What TLS came to, over all connections.
   [[nodiscard]] net::StreamCounters stream_counters() const noexcept;
   // Whole messages that are none of a venue's: binary, or after we began to close.
   [[nodiscard]] std::uint64_t messages_dropped() const noexcept;
@@ -139,6 +142,7 @@ class BasicVenueSession final : public AdapterHost {
   static void on_batch_end(void* context) noexcept;
   static void on_close(void* context, net::CloseReason reason, std::uint16_t code,
                        std::string_view detail) noexcept;
+  static void on_state(void* context, const net::StateChange& change) noexcept;
   static void on_retry(void* context) noexcept;
   static void on_renewal(void* context) noexcept;
   static void on_answer(void* context, const RestAnswer& answer) noexcept;
@@ -162,6 +166,7 @@ class BasicVenueSession final : public AdapterHost {
   std::vector<ConnectionIndex> waiting_;  // to connect, oldest first; each at most once
   bool connects_paced_ = false;           // the oldest waits for the pacer
   ConnectionCounters counters_;
+  net::StateCounters states_now_{};
   std::uint64_t seed_ = 0;
   bool rest_failing_ = false;  // the newest request got no answer
   bool stopping_ = false;
@@ -216,6 +221,7 @@ void BasicVenueSession<Net>::add_connections() {
 // It is closed, and waits for nothing else.
 template <typename Net>
 void BasicVenueSession<Net>::connect_soon(ConnectionIndex index) noexcept {
+  connections_[index]->client->await(net::ConnectionState::AwaitingTurn);
   waiting_.push_back(index);  // within the capacity that add_connection reserved
 }
 
@@ -294,7 +300,8 @@ void BasicVenueSession<Net>::add_connection(ConnectionIndex index, std::uint64_t
   connection->client = std::make_unique<typename Net::WebSocketClient>(
       loop_, options,
       net::WebSocketClientCallbacks{connection.get(), on_open, on_text, nullptr, on_batch_end,
-                                    on_close});
+                                    on_close, on_state});
+  ++states_now_[static_cast<std::size_t>(net::ConnectionState::Closed)];
   connections_.push_back(std::move(connection));
   waiting_.reserve(connections_.size());
 }
@@ -326,7 +333,12 @@ void BasicVenueSession<Net>::stop() noexcept {
   for (auto& connection : connections_) {
     loop_.disarm(connection->retry);
     loop_.disarm(connection->renewal);
-    if (!connection->client->closed()) connection->client->close(1001);
+    auto& client = *connection->client;
+    if (!client.closed()) {
+      client.close(1001);
+    } else if (client.life().state() != net::ConnectionState::Closed) {
+      client.await(net::ConnectionState::Closed);
+    }
   }
 }
 
@@ -341,11 +353,20 @@ FrameCounters BasicVenueSession<Net>::frame_counters() const noexcept {
 }
 
 template <typename Net>
+net::StateCounters BasicVenueSession<Net>::states_entered() const noexcept {
+  net::StateCounters sum{};
+  for (const auto& connection : connections_) {
+    const auto& entered = connection->client->life().entered();
+    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += entered[i];
+  }
+  return sum;
+}
+
+template <typename Net>
 net::StreamCounters BasicVenueSession<Net>::stream_counters() const noexcept {
   net::StreamCounters sum;
   for (const auto& connection : connections_) {
     const net::StreamCounters& one = connection->client->stream_counters();
-    for (std::size_t i = 0; i < sum.entered.size(); ++i) sum.entered[i] += one.entered[i];
     sum.tls_handshakes += one.tls_handshakes;
     sum.tls_resumed += one.tls_resumed;
     sum.tls_own_records += one.tls_own_records;
@@ -411,6 +432,7 @@ void BasicVenueSession<Net>::on_open(void* context) noexcept {
   Notice notice;
   notice.connection = connection.index;
   notice.line = session.venue_.line;
+  notice.spent_ns = connection.client->life().spent_ns();
   session.hooks_.notices->post(notice);
   session.adapter_->on_open(connection.index, session.now(session.loop_.now()));
   session.hooks_.on_batch_end(session.hooks_.context);
@@ -455,6 +477,7 @@ void BasicVenueSession<Net>::on_close(void* context, net::CloseReason reason, st
   notice.code = code;
   notice.connection = connection.index;
   notice.line = session.venue_.line;
+  notice.spent_ns = connection.client->life().spent_ns();
   session.hooks_.notices->post(notice, detail);
   const auto steady_ns = session.loop_.steady_ns();
   if (connection.opened_ns != 0 && steady_ns - connection.opened_ns > proven_connection_ns)
@@ -467,6 +490,14 @@ void BasicVenueSession<Net>::on_close(void* context, net::CloseReason reason, st
   }
   const auto wait_ns = connection.backoff.next_ns(asked_ns);
   session.loop_.arm(connection.retry, steady_ns + wait_ns);
+  connection.client->await(net::ConnectionState::AwaitingRetry);
+}
+
+template <typename Net>
+void BasicVenueSession<Net>::on_state(void* context, const net::StateChange& change) noexcept {
+  auto& now = static_cast<Connection*>(context)->session.states_now_;
+  --now[static_cast<std::size_t>(change.from)];
+  ++now[static_cast<std::size_t>(change.to)];
 }
 
 template <typename Net>

@@ -115,7 +115,7 @@ bool HttpClient::begin(std::string_view method, std::string_view target,
   if (stream_.open()) {
     send_request();
     repeatable_ = method == "GET";
-  } else if (stream_.state() == StreamState::Closed) {
+  } else if (stream_.state() == ConnectionState::Closed) {
     open_connection();
   }  // else it is on its way to Closed, and on_close connects anew
   return true;

@@ -30,34 +30,11 @@ CloseReason reason_of(int error) noexcept {
 
 }  // namespace
 
-const char* name_of(StreamState state) noexcept {
-  switch (state) {
-    case StreamState::Closed:
-      return "closed";
-    case StreamState::Resolving:
-      return "resolving";
-    case StreamState::Connecting:
-      return "connecting";
-    case StreamState::ProxyHandshake:
-      return "proxy_handshake";
-    case StreamState::TlsHandshake:
-      return "tls_handshake";
-    case StreamState::Open:
-      return "open";
-    case StreamState::Draining:
-      return "draining";
-    case StreamState::Finishing:
-      return "finishing";
-    case StreamState::Quiescing:
-      return "quiescing";
-  }
-  return "unknown";
-}
-
 Stream::Stream(Loop& loop, const StreamOptions& options, const StreamCallbacks& callbacks)
     : loop_(loop),
       options_(options),
       callbacks_(callbacks),
+      life_(callbacks.on_state, callbacks.context),
       channel_(loop, options.receive_buffers),
       dialer_(loop, {options.connect_ns_max, options.stagger_ns}, this, dialed),
       queue_(options.send_queue_bytes),
@@ -77,11 +54,6 @@ Stream::~Stream() {
   if (lookup_.id != 0) loop_.resolver().forget(lookup_);
 }
 
-void Stream::enter(StreamState state) noexcept {
-  state_ = state;
-  ++counters_.entered[static_cast<std::size_t>(state)];
-}
-
 void Stream::set_detail(std::string_view detail) noexcept {
   detail_bytes_ = std::min(detail.size(), sizeof(detail_));
   std::copy_n(detail.data(), detail_bytes_, detail_);
@@ -98,13 +70,13 @@ void Stream::fail(CloseReason reason, int error) noexcept {
 }
 
 void Stream::connect(std::string_view host, std::uint16_t port, const TlsContext* tls) noexcept {
-  RINGSIDE_CHECK(state_ == StreamState::Closed);
+  RINGSIDE_CHECK(at_rest(state()));
   reason_ = CloseReason::None;
   detail_bytes_ = 0;
   peer_finished_ = false;
   tls_ = tls;
   address_count_ = 0;
-  enter(StreamState::Resolving);
+  enter(ConnectionState::Resolving);
   try {
     host_ = host;
     port_ = port;
@@ -128,7 +100,7 @@ void Stream::connect(std::string_view host, std::uint16_t port, const TlsContext
 
 void Stream::resolved(void* context, const LookupResult& result) noexcept {
   auto& self = *static_cast<Stream*>(context);
-  if (self.state_ != StreamState::Resolving) return;
+  if (self.state() != ConnectionState::Resolving) return;
   if (result.count == 0)
     return self.abort(CloseReason::ResolveFailed,
                       self.options_.proxy.host.empty() ? self.host_ : self.options_.proxy.host);
@@ -141,13 +113,13 @@ void Stream::resolved(void* context, const LookupResult& result) noexcept {
 void Stream::dial() noexcept {
   memory_.order(std::span(addresses_).first(address_count_));
   loop_.disarm(timer_);
-  enter(StreamState::Connecting);
+  enter(ConnectionState::Connecting);
   dialer_.start(std::span(addresses_).first(address_count_));
 }
 
 void Stream::dialed(void* context, const Dialed& dialed) noexcept {
   auto& self = *static_cast<Stream*>(context);
-  if (self.state_ == StreamState::Quiescing) return self.quiesce();
+  if (self.state() == ConnectionState::Quiescing) return self.quiesce();
   if (dialed.descriptor >= 0) {
     self.memory_.took(dialed.address, dialed.connect_ns);
     if (const int result = self.channel_.adopt(dialed.descriptor); result < 0) {
@@ -162,13 +134,13 @@ void Stream::dialed(void* context, const Dialed& dialed) noexcept {
 }
 
 void Stream::accept(int descriptor, const TlsContext* tls) noexcept {
-  RINGSIDE_CHECK(state_ == StreamState::Closed);
+  RINGSIDE_CHECK(at_rest(state()));
   reason_ = CloseReason::None;
   detail_bytes_ = 0;
   peer_finished_ = false;
   tls_ = tls;
   host_.clear();
-  enter(StreamState::Connecting);
+  enter(ConnectionState::Connecting);
   set_tcp_options(descriptor);
   if (const int result = channel_.adopt(descriptor); result < 0) {
     return fail(CloseReason::SocketError, -result);
@@ -184,7 +156,7 @@ void Stream::connected() noexcept {
 }
 
 void Stream::ask_proxy() noexcept {
-  enter(StreamState::ProxyHandshake);
+  enter(ConnectionState::ProxyHandshake);
   loop_.arm(timer_, loop_.steady_ns() + options_.proxy_ns_max);
   try {
     const std::string request = connect_request(options_.proxy, host_, port_);
@@ -219,7 +191,7 @@ void Stream::receive_from_proxy(std::span<const std::byte> bytes) noexcept {
 
 void Stream::reached() noexcept {
   if (tls_ == nullptr) return opened();
-  enter(StreamState::TlsHandshake);
+  enter(ConnectionState::TlsHandshake);
   loop_.arm(timer_, loop_.steady_ns() + options_.tls_ns_max);
   if (tls_session_.begin(*tls_, host_, queue_) != TlsStatus::Ok) {
     return abort(CloseReason::TlsHandshakeFailed, tls_session_.detail());
@@ -234,7 +206,7 @@ void Stream::opened() noexcept {
     if (tls_session_.resumed()) ++counters_.tls_resumed;
     if (tls_session_.own_records()) ++counters_.tls_own_records;
   }
-  enter(StreamState::Open);
+  enter(options_.upgrades ? ConnectionState::Upgrading : ConnectionState::Open);
   callbacks_.on_open(callbacks_.context);
 }
 
@@ -245,7 +217,7 @@ bool Stream::continue_handshake() noexcept {
   switch (status) {
     case TlsStatus::Ok:
       opened();
-      return state_ == StreamState::Open;
+      return open();
     case TlsStatus::WantInput:
       return false;
     case TlsStatus::WantRoom:
@@ -262,11 +234,11 @@ bool Stream::continue_handshake() noexcept {
 
 void Stream::received(void* context, const Completion& completion) noexcept {
   auto& self = *static_cast<Stream*>(context);
-  switch (self.state_) {
-    case StreamState::Quiescing:
+  switch (self.state()) {
+    case ConnectionState::Quiescing:
       return self.quiesce();
-    case StreamState::Draining:
-    case StreamState::Finishing:
+    case ConnectionState::Draining:
+    case ConnectionState::Finishing:
       if (completion.result > 0) return;  // nobody is interested any more
       self.peer_finished_ = true;
       if (completion.result < 0) return self.quiesce();
@@ -280,7 +252,8 @@ void Stream::received(void* context, const Completion& completion) noexcept {
     return self.fail(reason_of(-completion.result), -completion.result);
   }
   self.counters_.received_bytes += completion.bytes.size();
-  if (self.state_ == StreamState::ProxyHandshake) return self.receive_from_proxy(completion.bytes);
+  if (self.state() == ConnectionState::ProxyHandshake)
+    return self.receive_from_proxy(completion.bytes);
   if (self.tls_ != nullptr) return self.receive_tls(completion);
   self.receive_plain(completion);
 }
@@ -289,13 +262,13 @@ void Stream::receive_plain(const Completion& arrival) noexcept {
   const ReceiveTimes times{arrival.received, arrival.received, arrival.kernel_to_read_ns};
   std::span<std::byte> bytes = arrival.bytes;
   if (inbox_begin_ != inbox_end_) bytes = complete_leftover(bytes, times);
-  if (bytes.empty() || state_ != StreamState::Open) return;
+  if (bytes.empty() || !open()) return;
   const std::size_t consumed = callbacks_.on_bytes(callbacks_.context, bytes, times);
   RINGSIDE_DCHECK(consumed <= bytes.size());
   bytes = bytes.subspan(consumed);
   // The new leftover. One too large for the room is presented as far as it fits, again and again.
   bool fresh = false;
-  while (!bytes.empty() && state_ == StreamState::Open) {
+  while (!bytes.empty() && open()) {
     const auto room = inbox_room();
     const std::size_t count = std::min(room.size(), bytes.size());
     if (count == 0) return close(CloseReason::TooLarge, "receive buffer full");
@@ -315,7 +288,7 @@ void Stream::receive_plain(const Completion& arrival) noexcept {
 //                            ^ read on from here
 std::span<std::byte> Stream::complete_leftover(std::span<std::byte> bytes,
                                                ReceiveTimes times) noexcept {
-  for (std::size_t most = join_bytes_first; state_ == StreamState::Open; most *= 2) {
+  for (std::size_t most = join_bytes_first; open(); most *= 2) {
     const std::size_t leftover = inbox_end_ - inbox_begin_;
     const auto room = inbox_room();
     const std::size_t count = std::min({room.size(), bytes.size(), most});
@@ -338,8 +311,8 @@ std::span<std::byte> Stream::complete_leftover(std::span<std::byte> bytes,
 
 void Stream::receive_tls(const Completion& arrival) noexcept {
   tls_session_.set_input(arrival.bytes);
-  if (state_ == StreamState::TlsHandshake && !continue_handshake()) return;
-  while (state_ == StreamState::Open) {
+  if (state() == ConnectionState::TlsHandshake && !continue_handshake()) return;
+  while (open()) {
     const auto room = inbox_room();
     if (room.empty()) return close(CloseReason::TooLarge, "receive buffer full");
     const TlsRead read = tls_session_.read(room);
@@ -348,7 +321,7 @@ void Stream::receive_tls(const Completion& arrival) noexcept {
     if (read.bytes > 0) {
       (void)deliver_inbox({arrival.received, loop_.now(), arrival.kernel_to_read_ns});
     }
-    if (state_ != StreamState::Open) return;
+    if (!open()) return;
     switch (read.status) {
       case TlsStatus::Ok:
         break;
@@ -386,17 +359,17 @@ std::size_t Stream::deliver_inbox(ReceiveTimes times) noexcept {
 }
 
 void Stream::present_again() noexcept {
-  if (state_ != StreamState::Open || inbox_begin_ == inbox_end_) return;
+  if (!open() || inbox_begin_ == inbox_end_) return;
   const Ticks now = loop_.now();
   (void)deliver_inbox({now, now});
 }
 
 void Stream::end_of_stream(bool announced) noexcept {
   if (!announced) peer_finished_ = true;
-  if (state_ == StreamState::ProxyHandshake) {
+  if (state() == ConnectionState::ProxyHandshake) {
     return abort(CloseReason::ProxyInvalid, "the proxy closed without an answer");
   }
-  if (state_ == StreamState::TlsHandshake) {
+  if (state() == ConnectionState::TlsHandshake) {
     return abort(CloseReason::TlsHandshakeFailed, "the peer closed during the handshake");
   }
   if (tls_ != nullptr && !announced) {
@@ -406,7 +379,7 @@ void Stream::end_of_stream(bool announced) noexcept {
 }
 
 bool Stream::reserve(std::size_t bytes) const noexcept {
-  if (state_ != StreamState::Open) return false;
+  if (!open()) return false;
   if (tls_ == nullptr) return bytes <= queue_.free_bytes();
   const std::size_t records = bytes / TlsSession::record_payload_max + 2;
   return bytes + records * TlsSession::record_overhead_max <= queue_.free_bytes();
@@ -419,7 +392,7 @@ void Stream::write(std::span<const std::byte> bytes) noexcept {
     (void)taken;
     return;
   }
-  while (!bytes.empty() && state_ == StreamState::Open) {
+  while (!bytes.empty() && open()) {
     const std::size_t count = std::min(bytes.size(), record_.size() - record_used_);
     std::memcpy(record_.data() + record_used_, bytes.data(), count);
     record_used_ += count;
@@ -443,8 +416,8 @@ void Stream::flush() noexcept {
 }
 
 void Stream::kick_send() noexcept {
-  if (channel_.send.in_flight || queue_.empty() || state_ < StreamState::ProxyHandshake ||
-      state_ == StreamState::Quiescing) {
+  if (channel_.send.in_flight || queue_.empty() || state() < ConnectionState::ProxyHandshake ||
+      state() == ConnectionState::Quiescing) {
     return;
   }
   channel_.start_send(queue_.front());
@@ -452,48 +425,48 @@ void Stream::kick_send() noexcept {
 
 void Stream::sent(void* context, const Completion& completion) noexcept {
   auto& self = *static_cast<Stream*>(context);
-  if (self.state_ == StreamState::Quiescing) return self.quiesce();
+  if (self.state() == ConnectionState::Quiescing) return self.quiesce();
   if (completion.result < 0) {
-    if (self.state_ >= StreamState::Draining) return self.quiesce();
+    if (self.state() >= ConnectionState::Draining) return self.quiesce();
     return self.fail(reason_of(-completion.result), -completion.result);
   }
   self.queue_.pop(static_cast<std::size_t>(completion.result));
   self.counters_.sent_bytes += static_cast<std::uint64_t>(completion.result);
   self.kick_send();
   if (!self.queue_.empty()) return;
-  if (self.state_ >= StreamState::Draining) return self.proceed_closing();
-  if (self.state_ == StreamState::Open && self.callbacks_.on_sent != nullptr) {
+  if (self.state() >= ConnectionState::Draining) return self.proceed_closing();
+  if (self.open() && self.callbacks_.on_sent != nullptr) {
     self.callbacks_.on_sent(self.callbacks_.context);
   }
 }
 
 void Stream::close(CloseReason reason, std::string_view detail) noexcept {
-  if (state_ != StreamState::Open && state_ != StreamState::TlsHandshake) {
-    if (state_ < StreamState::Draining) abort(reason, detail);
+  if (!open() && state() != ConnectionState::TlsHandshake) {
+    if (state() < ConnectionState::Draining) abort(reason, detail);
     return;
   }
-  if (state_ == StreamState::TlsHandshake && reason == CloseReason::Requested) {
+  if (state() == ConnectionState::TlsHandshake && reason == CloseReason::Requested) {
     return abort(reason, detail);
   }
   reason_ = reason;
   if (!detail.empty()) set_detail(detail);
-  if (tls_ != nullptr && state_ == StreamState::Open) tls_session_.close_notify();
-  enter(StreamState::Draining);
+  if (tls_ != nullptr && open()) tls_session_.close_notify();
+  enter(ConnectionState::Draining);
   loop_.arm(timer_, loop_.steady_ns() + options_.close_ns_max);
   proceed_closing();
 }
 
 void Stream::proceed_closing() noexcept {
   if (!queue_.empty()) return kick_send();
-  if (state_ == StreamState::Draining) {
+  if (state() == ConnectionState::Draining) {
     ::shutdown(channel_.descriptor(), SHUT_WR);
-    enter(StreamState::Finishing);
+    enter(ConnectionState::Finishing);
   }
   if (peer_finished_) quiesce();
 }
 
 void Stream::abort(CloseReason reason, std::string_view detail) noexcept {
-  if (state_ == StreamState::Closed || state_ == StreamState::Quiescing) return;
+  if (at_rest(state()) || state() == ConnectionState::Quiescing) return;
   if (reason_ == CloseReason::None) {
     reason_ = reason;
     if (!detail.empty()) set_detail(detail);
@@ -516,8 +489,8 @@ void Stream::half_close() noexcept {
 // on_close comes from the loop, never from within a call of the owner's: when nothing is in flight
 // any more, that is the timer's doing.
 void Stream::quiesce() noexcept {
-  if (state_ != StreamState::Quiescing) {
-    enter(StreamState::Quiescing);
+  if (state() != ConnectionState::Quiescing) {
+    enter(ConnectionState::Quiescing);
     if (lookup_.id != 0) loop_.resolver().forget(lookup_);
     loop_.disarm(timer_);
     channel_.cancel();
@@ -531,26 +504,26 @@ void Stream::finish_close() noexcept {
   tls_session_.end();
   queue_.clear();
   inbox_begin_ = inbox_end_ = record_used_ = 0;
-  enter(StreamState::Closed);
+  enter(ConnectionState::Closed);
   ++counters_.closed[static_cast<std::size_t>(reason_)];
   callbacks_.on_close(callbacks_.context, reason_, {detail_, detail_bytes_});
 }
 
 void Stream::deadline(void* context) noexcept {
   auto& self = *static_cast<Stream*>(context);
-  switch (self.state_) {
-    case StreamState::Resolving:
+  switch (self.state()) {
+    case ConnectionState::Resolving:
       return self.abort(CloseReason::ResolveTimeout,
                         self.options_.proxy.host.empty() ? self.host_ : self.options_.proxy.host);
-    case StreamState::ProxyHandshake:
+    case ConnectionState::ProxyHandshake:
       return self.abort(CloseReason::ProxyTimeout, "no answer of the proxy");
-    case StreamState::TlsHandshake:
+    case ConnectionState::TlsHandshake:
       return self.abort(CloseReason::TlsTimeout, "no TLS answer: is it a plain port?");
-    case StreamState::Draining:
-    case StreamState::Finishing:
+    case ConnectionState::Draining:
+    case ConnectionState::Finishing:
       ++self.counters_.forced_closes;
       return self.quiesce();
-    case StreamState::Quiescing:
+    case ConnectionState::Quiescing:
       return self.finish_close();
     default:
       return;

@@ -9,9 +9,8 @@
 // object may be connected again, or destroyed, inside it. It may be destroyed at any other time,
 // too, but inside its other callbacks.
 //
-// Closed -> Resolving -> Connecting (-> ProxyHandshake) -> TlsHandshake -> Open -> Draining ->
-// Finishing -> Quiescing
-//   -> Closed; each state before Draining may fail straight to Quiescing.
+// States: net/connection_state.hpp. It is the layer above that says when an upgrade is done, and
+// when a WebSocket begins to close; to a stream these are all open.
 #pragma once
 
 #include <array>
@@ -23,6 +22,7 @@
 
 #include "net/channel.hpp"
 #include "net/close_reason.hpp"
+#include "net/connection_state.hpp"
 #include "net/dialer.hpp"
 #include "net/loop.hpp"
 #include "net/proxy.hpp"
@@ -46,6 +46,7 @@ struct StreamOptions {
   std::int64_t proxy_ns_max = 5 * ns_per_s;    // for its answer
   std::int64_t tls_ns_max = 5 * ns_per_s;
   std::int64_t close_ns_max = 2 * ns_per_s;  // flush, FIN, and the peer's FIN
+  bool upgrades = false;                     // it begins as Upgrading, and is Open by advance()
 };
 
 struct ReceiveTimes {
@@ -55,7 +56,7 @@ struct ReceiveTimes {
   std::int64_t kernel_to_read_ns = unstamped_ns;
 };
 
-// `context` is passed to each; on_sent may be null.
+// `context` is passed to each; on_sent and on_state may be null.
 struct StreamCallbacks {
   void* context = nullptr;
   void (*on_open)(void* context) noexcept = nullptr;
@@ -65,27 +66,12 @@ struct StreamCallbacks {
                           ReceiveTimes times) noexcept = nullptr;
   void (*on_sent)(void* context) noexcept = nullptr;  // the send queue has become empty
   void (*on_close)(void* context, CloseReason reason, std::string_view detail) noexcept = nullptr;
+  ConnectionLife::OnState on_state = nullptr;  // each step
 };
-
-enum class StreamState : std::uint8_t {
-  Closed,
-  Resolving,
-  Connecting,
-  ProxyHandshake,
-  TlsHandshake,
-  Open,
-  Draining,   // asked to close: the send queue empties
-  Finishing,  // FIN sent: the peer's is awaited
-  Quiescing,  // operations cancelled: the kernel lets go
-};
-inline constexpr std::size_t stream_state_count =
-    static_cast<std::size_t>(StreamState::Quiescing) + 1;
-[[nodiscard]] const char* name_of(StreamState state) noexcept;
 
 struct StreamCounters {
-  std::array<std::uint64_t, stream_state_count> entered{};  // by StreamState
-  CloseCounters closed{};                                   // by CloseReason
-  std::uint64_t received_bytes = 0;                         // on the wire
+  CloseCounters closed{};            // by CloseReason
+  std::uint64_t received_bytes = 0;  // on the wire
   std::uint64_t sent_bytes = 0;
   std::uint64_t tls_handshakes = 0;
   std::uint64_t tls_resumed = 0;      // of them, those that went on from the connection before
@@ -100,10 +86,14 @@ class Stream {
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  // State Closed. `tls` (null: none) must outlive the connection; `host` is what it verifies.
+  // At rest. `tls` (null: none) must outlive the connection; `host` is what it verifies.
   void connect(std::string_view host, std::uint16_t port, const TlsContext* tls) noexcept;
-  // State Closed. Takes an accepted descriptor over; without TLS on_open comes before it returns.
+  // At rest. Takes an accepted descriptor over; without TLS on_open comes before it returns.
   void accept(int descriptor, const TlsContext* tls) noexcept;
+
+  // At rest: what its owner has it wait for. The layer above: the upgrade is done, a Close frame is
+  // sent or has come. Each by state_steps; what the stream does itself is not to be said.
+  void advance(ConnectionState state) noexcept { enter(state); }
 
   // Sending: reserve what will be written, write it in any pieces, flush. Each batch of writes goes
   // out in as few TLS records as it fits into.
@@ -125,8 +115,9 @@ class Stream {
   void reset() noexcept;
   void half_close() noexcept;
 
-  [[nodiscard]] StreamState state() const noexcept { return state_; }
-  [[nodiscard]] bool open() const noexcept { return state_ == StreamState::Open; }
+  [[nodiscard]] ConnectionState state() const noexcept { return life_.state(); }
+  [[nodiscard]] bool open() const noexcept { return carries_bytes(life_.state()); }
+  [[nodiscard]] const ConnectionLife& life() const noexcept { return life_; }
   [[nodiscard]] std::size_t queued_bytes() const noexcept { return queue_.size(); }
   [[nodiscard]] const StreamCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] Loop& loop() const noexcept { return loop_; }
@@ -138,7 +129,7 @@ class Stream {
   static void resolved(void* context, const LookupResult& result) noexcept;
   static void deadline(void* context) noexcept;
 
-  void enter(StreamState state) noexcept;
+  void enter(ConnectionState state) noexcept { life_.enter(state, loop_.steady_ns()); }
   void set_detail(std::string_view detail) noexcept;
   void set_error_detail(int error) noexcept;
   void fail(CloseReason reason, int error) noexcept;
@@ -167,6 +158,7 @@ class Stream {
   Loop& loop_;
   StreamOptions options_;
   StreamCallbacks callbacks_;
+  ConnectionLife life_;
   StreamCounters counters_;
   Channel channel_;
   Dialer dialer_;
@@ -175,7 +167,6 @@ class Stream {
   SendQueue queue_;
   TlsSession tls_session_;
   const TlsContext* tls_ = nullptr;
-  StreamState state_ = StreamState::Closed;
   CloseReason reason_ = CloseReason::None;
   bool peer_finished_ = false;
 

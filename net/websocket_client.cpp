@@ -41,6 +41,7 @@ StreamOptions stream_options(const WebSocketClientOptions& options) {
       stream.inbox_bytes,
       static_cast<std::size_t>(options.limits.frame_bytes_max) + frame_header_bytes_max);
   stream.inbox_bytes = std::max(stream.inbox_bytes, head_bytes_max);
+  stream.upgrades = true;
   return stream;
 }
 
@@ -64,7 +65,8 @@ WebSocketClient::WebSocketClient(Loop& loop, const WebSocketClientOptions& optio
                .on_open = stream_open,
                .on_bytes = stream_bytes,
                .on_sent = nullptr,
-               .on_close = stream_closed}),
+               .on_close = stream_closed,
+               .on_state = callbacks.on_state == nullptr ? nullptr : stream_state}),
       session_(stream_, options.limits, options.timing, options.deflate,
                options.stream.send_queue_bytes,
                {.context = callbacks.context,
@@ -86,6 +88,17 @@ void WebSocketClient::connect() noexcept {
   upgrade_status_ = 0;
   retry_after_s_ = 0;
   stream_.connect(url_.host, url_.port, url_.tls ? options_.tls : nullptr);
+}
+
+void WebSocketClient::await(ConnectionState state) noexcept {
+  RINGSIDE_CHECK(closed());
+  RINGSIDE_CHECK(at_rest(state));
+  stream_.advance(state);
+}
+
+void WebSocketClient::stream_state(void* context, const StateChange& change) noexcept {
+  const auto& owner = static_cast<WebSocketClient*>(context)->callbacks_;
+  owner.on_state(owner.context, change);
 }
 
 void WebSocketClient::stream_open(void* context) noexcept {
@@ -110,9 +123,9 @@ std::size_t WebSocketClient::stream_bytes(void* context, std::span<std::byte> by
                                           ReceiveTimes times) noexcept {
   auto& self = *static_cast<WebSocketClient*>(context);
   std::size_t used = 0;
-  if (self.session_.state() == SessionState::Idle) {
+  if (self.stream_.state() == ConnectionState::Upgrading) {
     used = self.read_upgrade(bytes);
-    if (self.session_.state() != SessionState::Open) return used;
+    if (!self.session_.open()) return used;
   }
   return used + self.session_.read(bytes.subspan(used), times);
 }
@@ -162,7 +175,7 @@ void WebSocketClient::stream_closed(void* context, CloseReason reason,
   auto& self = *static_cast<WebSocketClient*>(context);
   self.stream_.loop().disarm(self.timer_);
   std::uint16_t code = 1006;
-  if (self.session_.reason() != CloseReason::None && self.session_.state() != SessionState::Idle) {
+  if (self.session_.reason() != CloseReason::None) {
     reason = self.session_.reason();
     if (self.session_.close_code() != 0) code = self.session_.close_code();
     if (!self.session_.close_text().empty()) detail = self.session_.close_text();
@@ -185,7 +198,7 @@ bool WebSocketClient::send_binary(std::string_view bytes) noexcept {
 }
 
 void WebSocketClient::close(std::uint16_t code, std::string_view reason) noexcept {
-  if (session_.state() == SessionState::Open) {
+  if (session_.open()) {
     return session_.close(code, reason, CloseReason::Requested);
   }
   abort();

@@ -41,6 +41,9 @@ struct WebSocketClientCallbacks {
   // its text, or what went wrong below; valid during the call.
   void (*on_close)(void* context, CloseReason reason, std::uint16_t code,
                    std::string_view detail) noexcept = nullptr;
+  // Each step of its life (net/connection_state.hpp), with its time; may be null. From within calls
+  // of the owner's, too: it may look, and not touch the connection.
+  ConnectionLife::OnState on_state = nullptr;
 };
 
 class WebSocketClient {
@@ -53,6 +56,9 @@ class WebSocketClient {
   WebSocketClient& operator=(const WebSocketClient&) = delete;
 
   void connect() noexcept;  // only when closed()
+  // Only when closed(): what its owner has it wait for, AwaitingRetry or AwaitingTurn, or Closed
+  // again. It is a word for whoever watches; waiting is the owner's.
+  void await(ConnectionState state) noexcept;
 
   // False: not open, or the queue has no room (then the owner had better close).
   [[nodiscard]] bool send_text(std::string_view text) noexcept;
@@ -62,8 +68,9 @@ class WebSocketClient {
   void close(std::uint16_t code = 1000, std::string_view reason = {}) noexcept;
   void abort(CloseReason reason = CloseReason::Requested) noexcept;
 
-  [[nodiscard]] bool open() const noexcept { return session_.state() == SessionState::Open; }
-  [[nodiscard]] bool closed() const noexcept { return stream_.state() == StreamState::Closed; }
+  [[nodiscard]] bool open() const noexcept { return session_.open(); }
+  [[nodiscard]] bool closed() const noexcept { return at_rest(stream_.state()); }
+  [[nodiscard]] const ConnectionLife& life() const noexcept { return stream_.life(); }
   [[nodiscard]] const Url& url() const noexcept { return url_; }
   // HTTP status of the last upgrade, and its Retry-After in seconds; 0: none.
   [[nodiscard]] int upgrade_status() const noexcept { return upgrade_status_; }
@@ -81,6 +88,7 @@ class WebSocketClient {
   static std::size_t stream_bytes(void* context, std::span<std::byte> bytes,
                                   ReceiveTimes times) noexcept;
   static void stream_closed(void* context, CloseReason reason, std::string_view detail) noexcept;
+  static void stream_state(void* context, const StateChange& change) noexcept;
   static void upgrade_deadline(void* context) noexcept;
 
   void send_upgrade() noexcept;

@@ -63,6 +63,7 @@ StreamOptions stream_options(const WebSocketServerOptions& options) {
   const std::uint64_t request = head_bytes_max + options.request_body_bytes_max;
   stream.inbox_bytes =
       std::max(stream.inbox_bytes, static_cast<std::size_t>(std::max(frame, request)));
+  stream.upgrades = true;  // until then it answers requests
   return stream;
 }
 
@@ -119,11 +120,11 @@ std::size_t ServerConnection::stream_bytes(void* context, std::span<std::byte> b
                                            ReceiveTimes times) noexcept {
   auto& self = *static_cast<ServerConnection*>(context);
   std::size_t used = 0;
-  if (self.session_.state() == SessionState::Idle) {
+  if (self.stream_.state() == ConnectionState::Upgrading) {
     self.reading_ = true;
     used = self.read_requests(bytes);
     self.reading_ = false;
-    if (self.session_.state() == SessionState::Idle) return used;
+    if (self.stream_.state() == ConnectionState::Upgrading) return used;
   }
   return used + self.session_.read(bytes.subspan(used), times);
 }
@@ -131,7 +132,7 @@ std::size_t ServerConnection::stream_bytes(void* context, std::span<std::byte> b
 // Requests may come in one go; each waits until the one before is answered.
 std::size_t ServerConnection::read_requests(std::span<std::byte> bytes) noexcept {
   std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  while (!rest.empty() && !answering_ && stream_.open() && session_.state() == SessionState::Idle) {
+  while (!rest.empty() && !answering_ && stream_.state() == ConnectionState::Upgrading) {
     RequestHead head;
     const HeadResult result = parse_request_head(rest, head);
     if (result.error != HeadError::None) {
@@ -274,7 +275,7 @@ void ServerConnection::stream_closed(void* context, CloseReason reason,
                                      std::string_view detail) noexcept {
   auto& self = *static_cast<ServerConnection*>(context);
   self.stream_.loop().disarm(self.timer_);
-  if (self.session_.state() != SessionState::Idle && self.session_.reason() != CloseReason::None) {
+  if (self.session_.reason() != CloseReason::None) {
     reason = self.session_.reason();
     if (!self.session_.close_text().empty()) detail = self.session_.close_text();
   }

@@ -88,8 +88,8 @@ class ServerConnection {
   // FIN, and nothing else: the socket stays open and can still be read. Nothing can be sent after.
   void half_close() noexcept;
 
-  [[nodiscard]] bool open() const noexcept { return session_.state() == SessionState::Open; }
-  [[nodiscard]] bool in_use() const noexcept { return stream_.state() != StreamState::Closed; }
+  [[nodiscard]] bool open() const noexcept { return session_.open(); }
+  [[nodiscard]] bool in_use() const noexcept { return !at_rest(stream_.state()); }
   [[nodiscard]] std::size_t queued_bytes() const noexcept { return stream_.queued_bytes(); }
   [[nodiscard]] std::string_view target() const noexcept { return target_; }  // of the upgrade
   [[nodiscard]] std::uint32_t index() const noexcept { return index_; }       // < connections_max

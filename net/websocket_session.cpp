@@ -121,8 +121,6 @@ void WebSocketSession<role>::begin(const std::optional<DeflateAgreement>& deflat
                                                  client ? deflate->client_no_context_takeover
                                                         : deflate->server_no_context_takeover);
   }
-  state_ = SessionState::Open;
-  why_ = CloseReason::None;
   close_code_ = 0;
   text_bytes_ = 0;
   ++counters_.upgrades;
@@ -131,17 +129,24 @@ void WebSocketSession<role>::begin(const std::optional<DeflateAgreement>& deflat
   pong_due_ns_ = never_ns;
   ping_due_ns_ = timing_.ping_interval_ns > 0 ? now + timing_.ping_interval_ns : never_ns;
   arm_deadline();
+  stream_.advance(ConnectionState::Open);
 }
 
 template <Role role>
 void WebSocketSession<role>::end() noexcept {
   stream_.loop().disarm(timer_);
-  state_ = SessionState::Idle;
+  why_ = CloseReason::None;
+}
+
+// What comes is no longer looked at.
+template <Role role>
+bool WebSocketSession<role>::over() const noexcept {
+  return !stream_.open() || stream_.state() == ConnectionState::Ending;
 }
 
 template <Role role>
 std::size_t WebSocketSession<role>::read(std::span<std::byte> bytes, ReceiveTimes times) noexcept {
-  if (state_ == SessionState::Closed || !stream_.open()) return bytes.size();
+  if (over()) return bytes.size();
   times_ = times;
   delivered_ = false;
   const std::size_t used = reader_.read(bytes, *this);
@@ -149,18 +154,17 @@ std::size_t WebSocketSession<role>::read(std::span<std::byte> bytes, ReceiveTime
     last_message_ns_ = stream_.loop().steady_ns();
     if (callbacks_.on_batch_end != nullptr) callbacks_.on_batch_end(callbacks_.context);
   }
-  if (reader_.error() == FrameError::None || state_ == SessionState::Closed) return used;
+  if (reader_.error() == FrameError::None || over()) return used;
   const FrameError error = reader_.error();
   ++counters_.frame_errors[static_cast<std::size_t>(error)];
   const std::uint16_t code = close_code_of(error);
-  if (state_ == SessionState::Open) {
+  if (open()) {
     why_ = code == 1009 ? CloseReason::TooLarge : CloseReason::ProtocolError;
     close_code_ = code;
     set_text(name_of(error));
     put_close(code, name_of(error));
   }
   // RFC 6455, 7.1.7: fail the connection; what the peer still sends is not read.
-  state_ = SessionState::Closed;
   stream_.loop().disarm(timer_);
   stream_.close(why_);
   return bytes.size();
@@ -169,7 +173,7 @@ std::size_t WebSocketSession<role>::read(std::span<std::byte> bytes, ReceiveTime
 template <Role role>
 bool WebSocketSession<role>::on_message(Opcode opcode, std::span<std::byte> payload) noexcept {
   const auto callback = opcode == Opcode::Text ? callbacks_.on_text : callbacks_.on_binary;
-  if (state_ != SessionState::Open || callback == nullptr) {
+  if (!open() || callback == nullptr) {
     ++counters_.messages_dropped;
     return true;
   }
@@ -189,7 +193,7 @@ bool WebSocketSession<role>::on_control(Opcode opcode, std::span<std::byte> payl
   switch (opcode) {
     case Opcode::Ping:
       ++counters_.pings_received;
-      if (state_ == SessionState::Open && !put_frame(Opcode::Pong, payload, true)) {
+      if (open() && !put_frame(Opcode::Pong, payload, true)) {
         break_off(CloseReason::SendQueueFull, "pong");
       }
       break;
@@ -205,7 +209,7 @@ bool WebSocketSession<role>::on_control(Opcode opcode, std::span<std::byte> payl
 
 template <Role role>
 void WebSocketSession<role>::on_close_frame(std::span<const std::byte> payload) noexcept {
-  if (state_ == SessionState::Open) {
+  if (open()) {
     why_ = CloseReason::PeerClosed;
     close_code_ = 1005;
     if (payload.size() >= 2) {
@@ -215,7 +219,8 @@ void WebSocketSession<role>::on_close_frame(std::span<const std::byte> payload) 
     }
     (void)put_frame(Opcode::Close, payload.first(std::min<std::size_t>(payload.size(), 2)), true);
   }
-  state_ = SessionState::Closed;
+  if (!stream_.open()) return;  // the answer found it broken
+  stream_.advance(ConnectionState::Ending);
   if (role == Role::Server) {
     stream_.loop().disarm(timer_);
     stream_.close(why_);
@@ -240,8 +245,7 @@ template <Role role>
 bool WebSocketSession<role>::send(Opcode opcode, std::string_view payload, bool final) noexcept {
   const auto bytes = std::as_bytes(std::span(payload));
   const bool compressed = compressing_ && final && opcode != Opcode::Continuation;
-  if (state_ != SessionState::Open ||
-      !(compressed ? put_compressed(opcode, bytes) : put_frame(opcode, bytes, final))) {
+  if (!open() || !(compressed ? put_compressed(opcode, bytes) : put_frame(opcode, bytes, final))) {
     ++counters_.sends_refused;
     return false;
   }
@@ -298,10 +302,11 @@ void WebSocketSession<role>::put_close(std::uint16_t code, std::string_view reas
 template <Role role>
 void WebSocketSession<role>::close(std::uint16_t code, std::string_view reason,
                                    CloseReason why) noexcept {
-  if (state_ != SessionState::Open) return;
+  if (!open()) return;
   why_ = why;
   put_close(code, reason);
-  state_ = SessionState::Closing;
+  if (!stream_.open()) return;  // it found it broken
+  stream_.advance(ConnectionState::Closing);
   stream_.loop().arm(timer_, stream_.loop().steady_ns() + timing_.closing_ns_max);
 }
 
@@ -309,7 +314,6 @@ template <Role role>
 void WebSocketSession<role>::break_off(CloseReason why, std::string_view text) noexcept {
   why_ = why;
   set_text(text);
-  state_ = SessionState::Closed;
   stream_.abort(why, text);
 }
 
@@ -320,15 +324,15 @@ void WebSocketSession<role>::deadline(void* context) noexcept {
 
 template <Role role>
 void WebSocketSession<role>::on_deadline() noexcept {
-  if (!stream_.open()) return;                                   // on its way out already
-  if (state_ != SessionState::Open) return stream_.close(why_);  // the peer took too long
+  if (!stream_.open()) return;              // on its way out already
+  if (!open()) return stream_.close(why_);  // the peer took too long
   const std::int64_t now = stream_.loop().steady_ns();
   if (now >= pong_due_ns_) return break_off(CloseReason::PongTimeout, "no pong");
   if (timing_.silence_ns_max > 0 && now - last_message_ns_ >= timing_.silence_ns_max) {
     return break_off(CloseReason::SilenceTimeout, "no message");
   }
   if (now >= ping_due_ns_) send_ping();
-  if (state_ == SessionState::Open) arm_deadline();
+  if (open()) arm_deadline();
 }
 
 // Messages only move last_message_ns_: the timer finds out when it fires, instead of being moved a

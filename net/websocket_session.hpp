@@ -4,7 +4,8 @@
 // Threads: the loop's. Bounded by: MessageLimits, the stream's send queue. Fails by: closing its
 // stream; reason() then says why, and counters() count it.
 //
-// Open -> Closing (our Close is sent) -> Closed (both are); the stream's end follows.
+// States: its stream's (net/connection_state.hpp), of which it takes the steps from Upgrading to
+// Ending.
 #pragma once
 
 #include <array>
@@ -40,8 +41,6 @@ struct WebSocketMessageCallbacks {
   void (*on_batch_end)(void* context) noexcept = nullptr;
 };
 
-enum class SessionState : std::uint8_t { Idle, Open, Closing, Closed };
-
 struct WebSocketCounters {
   std::uint64_t messages = 0;
   std::uint64_t message_bytes = 0;
@@ -70,7 +69,7 @@ class WebSocketSession {
   WebSocketSession(const WebSocketSession&) = delete;
   WebSocketSession& operator=(const WebSocketSession&) = delete;
 
-  // The upgrade is done, and has agreed on this.
+  // The upgrade is done, and has agreed on this. The stream is Upgrading.
   void begin(const std::optional<DeflateAgreement>& deflate) noexcept;
   void end() noexcept;  // the stream is closed
   std::size_t read(std::span<std::byte> bytes, ReceiveTimes times) noexcept;
@@ -80,8 +79,9 @@ class WebSocketSession {
   // `reason` is cut to what a control frame holds.
   void close(std::uint16_t code, std::string_view reason, CloseReason why) noexcept;
 
-  [[nodiscard]] SessionState state() const noexcept { return state_; }
-  // Why it ended, when that was this layer's doing; else None.
+  // Messages pass.
+  [[nodiscard]] bool open() const noexcept { return stream_.state() == ConnectionState::Open; }
+  // Why it ended, when that was this layer's doing; else None. Until end().
   [[nodiscard]] CloseReason reason() const noexcept { return why_; }
   [[nodiscard]] std::uint16_t close_code() const noexcept { return close_code_; }
   [[nodiscard]] std::string_view close_text() const noexcept { return {text_, text_bytes_}; }
@@ -95,6 +95,7 @@ class WebSocketSession {
 
  private:
   static void deadline(void* context) noexcept;
+  [[nodiscard]] bool over() const noexcept;
   void on_deadline() noexcept;
   void arm_deadline() noexcept;
   void break_off(CloseReason why, std::string_view text) noexcept;
@@ -119,7 +120,6 @@ class WebSocketSession {
   bool compressing_ = false;            // agreed on
   RandomPool random_;
   Timer timer_;
-  SessionState state_ = SessionState::Idle;
   CloseReason why_ = CloseReason::None;
   ReceiveTimes times_{};          // of the read in progress
   bool delivered_ = false;        // a message, in the read in progress

@@ -71,6 +71,26 @@ TEST_F(NoticeLinesTest, ConnectionsThatNeverOpenedShareALineAndOpenedOnesDoNot) 
                    "retrying"}));
 }
 
+TEST_F(NoticeLinesTest, WhatAConnectionWentThroughIsSaidWithItsTimes) {
+  const auto spent = [](Notice made, net::ConnectionState state, std::int64_t ns) {
+    made.spent_ns[static_cast<std::size_t>(state)] = ns;
+    return made;
+  };
+  auto opened = notice(Notice::What::Opened, 10);
+  opened = spent(opened, net::ConnectionState::Connecting, 420'000);
+  opened = spent(opened, net::ConnectionState::TlsHandshake, 31'250'000);
+  lines.take(opened);
+  auto closed = notice(Notice::What::Closed, 10, 0, net::CloseReason::PeerReset);
+  closed = spent(closed, net::ConnectionState::AwaitingTurn, 2'000'000'000);
+  closed = spent(closed, net::ConnectionState::Open, 86'399'040'000'000);
+  closed = spent(closed, net::ConnectionState::Quiescing, 5'000'000);
+  lines.take(closed);
+  EXPECT_EQ(lines.lines(),
+            (Lines{"kraken connection 0 is open (connecting 0.4 ms, tls_handshake 31.2 ms)",
+                   "kraken connection 0 to wss://127.0.0.1:1/v2: peer_reset; after awaiting_turn "
+                   "2000.0 ms, open 86399.0 s; retrying"}));
+}
+
 TEST_F(NoticeLinesTest, AnotherReasonIsSaidAtOnce) {
   close(0, net::CloseReason::ConnectFailed);
   close(0, net::CloseReason::TlsCertificateRefused);

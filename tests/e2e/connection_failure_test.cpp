@@ -117,12 +117,25 @@ TEST(PlannedReconnect, AConnectionOfItsAgeIsReplacedAndTheBooksComeBack) {
   EXPECT_EQ(watcher.counter("checksum_failed"), 0U);
   EXPECT_EQ(watcher.counter("connects_refused"), 0U);
   // Each step of a connection's life is counted; the second goes on from the first's TLS session.
-  for (const auto* state : {"connecting", "tls_handshake", "open", "draining", "closed"}) {
+  for (const auto* state :
+       {"awaiting_retry", "awaiting_turn", "resolving", "connecting", "tls_handshake", "upgrading",
+        "open", "closing", "ending", "draining", "finishing", "quiescing", "closed"}) {
     EXPECT_GE(watcher.counter(std::string("entered_") + state), 3U) << state;
   }
+  EXPECT_EQ(watcher.counter("entered_proxy_handshake"), 0U);
   EXPECT_GE(watcher.counter("tls_resumed"), 2U);
   EXPECT_GE(watcher.counter("tls_own_records"), 3U);
+  EXPECT_TRUE(watcher.counter_becomes("in_open", [](auto n) { return n == 1; }));
   system.stop();
+  // What it went through to be open, and to be closed.
+  const auto log = system.log("c0");
+  const auto at = log.find("kraken connection 0 is open (");
+  ASSERT_NE(at, std::string::npos) << log;
+  const auto line = log.substr(at, log.find('\n', at) - at);
+  for (const auto* step : {"connecting ", "tls_handshake ", "upgrading "}) {
+    EXPECT_NE(line.find(step), std::string::npos) << line;
+  }
+  EXPECT_NE(log.find("requested; after "), std::string::npos) << log;
 }
 
 }  // namespace

@@ -288,9 +288,6 @@ TEST(CloseReasons, EachHasAName) {
   for (std::size_t i = 0; i < close_reason_count; ++i) {
     EXPECT_STRNE(name_of(static_cast<CloseReason>(i)), "unknown") << i;
   }
-  for (std::size_t i = 0; i < stream_state_count; ++i) {
-    EXPECT_STRNE(name_of(static_cast<StreamState>(i)), "unknown") << i;
-  }
 }
 
 }  // namespace

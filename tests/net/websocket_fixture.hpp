@@ -114,8 +114,13 @@ struct ClientSide {
                    self.reason = why;
                    self.code = with;
                    self.detail = text;
+                 },
+             .on_state =
+                 [](void* context, const StateChange& change) noexcept {
+                   static_cast<ClientSide*>(context)->steps.push_back(change);
                  }}) {}
 
+  std::vector<StateChange> steps;
   WebSocketClient client;
   std::vector<std::string> texts;
   std::vector<std::string> binaries;

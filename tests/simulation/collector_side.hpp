@@ -45,6 +45,9 @@ class CollectorSide {
   [[nodiscard]] const collector::Counters& counters() { return session_->adapter().counters(); }
   // Whether a Binance book goes on from a snapshot of its own.
   [[nodiscard]] bool joined(ListingIndex listing) const;
+  [[nodiscard]] const net::StateCounters& connection_states() const {
+    return session_->states_now();
+  }
   [[nodiscard]] const collector::ConnectionCounters& connection_counters() const {
     return session_->connection_counters();
   }

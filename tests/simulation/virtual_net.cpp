@@ -54,7 +54,8 @@ VirtualWebSocket::VirtualWebSocket(VirtualLoop& loop, const net::WebSocketClient
     : loop_(loop),
       callbacks_(callbacks),
       target_(net::parse_url(options.url).target),
-      silence_ns_max_(options.timing.silence_ns_max) {
+      silence_ns_max_(options.timing.silence_ns_max),
+      life_(callbacks.on_state, callbacks.context) {
   timer_.callback = on_deadline;
   timer_.context = this;
 }
@@ -65,21 +66,27 @@ VirtualWebSocket::~VirtualWebSocket() {
 }
 
 void VirtualWebSocket::connect() noexcept {
-  state_ = State::Connecting;
+  enter(net::ConnectionState::Resolving);
+  enter(net::ConnectionState::Connecting);
+  enter(net::ConnectionState::Upgrading);
   retry_after_s_ = 0;
   loop_.arm(timer_, loop_.steady_ns() + connect_ns_max);
   loop_.wire().on_connect(*this);
 }
 
 bool VirtualWebSocket::send_text(std::string_view text) noexcept {
-  if (state_ != State::Open) return false;
+  if (!open()) return false;
   return loop_.wire().on_client_text(*this, text);
 }
 
 void VirtualWebSocket::close(std::uint16_t) noexcept {
-  if (state_ == State::Closed) return;
-  const bool handshake = state_ == State::Open;
-  state_ = State::Closing;
+  if (closed()) return;
+  const bool handshake = open();
+  if (handshake) {
+    enter(net::ConnectionState::Closing);
+  } else if (state() != net::ConnectionState::Quiescing) {
+    enter(net::ConnectionState::Quiescing);
+  }
   why_ = net::CloseReason::Requested;
   // The answer comes from the peer, or the wait for it ends. Never from within this call.
   loop_.arm(timer_, loop_.steady_ns() + (handshake ? closing_ns_max : 0));
@@ -88,17 +95,13 @@ void VirtualWebSocket::close(std::uint16_t) noexcept {
 
 void VirtualWebSocket::on_deadline(void* context) noexcept {
   auto& self = *static_cast<VirtualWebSocket*>(context);
-  switch (self.state_) {
-    case State::Closed:
-      return;
-    case State::Connecting:
-      self.loop_.wire().on_client_gone(self);
-      return self.arrive_close(net::CloseReason::ConnectTimeout, 1006);
-    case State::Closing:
-      self.loop_.wire().on_client_gone(self);
-      return self.arrive_close(self.why_, 1006);
-    case State::Open:
-      break;
+  if (self.connecting()) {
+    self.loop_.wire().on_client_gone(self);
+    return self.arrive_close(net::CloseReason::ConnectTimeout, 1006);
+  }
+  if (!self.open()) {
+    self.loop_.wire().on_client_gone(self);
+    return self.arrive_close(self.why_, 1006);
   }
   if (self.loop_.steady_ns() - self.heard_ns_ < self.silence_ns_max_) return self.watch();
   self.loop_.wire().on_client_gone(self);
@@ -110,8 +113,8 @@ void VirtualWebSocket::watch() noexcept {
 }
 
 void VirtualWebSocket::arrive_open() noexcept {
-  if (state_ != State::Connecting) return;
-  state_ = State::Open;
+  if (!connecting()) return;
+  enter(net::ConnectionState::Open);
   heard_ns_ = loop_.steady_ns();
   loop_.disarm(timer_);
   watch();
@@ -119,7 +122,7 @@ void VirtualWebSocket::arrive_open() noexcept {
 }
 
 void VirtualWebSocket::arrive_text(std::string& text) noexcept {
-  if (state_ != State::Open) return;  // what comes after we began to close is dropped
+  if (!open()) return;  // what comes after we began to close is dropped
   heard_ns_ = loop_.steady_ns();
   got_text_ = true;
   const auto bytes = text.size();
@@ -136,10 +139,13 @@ void VirtualWebSocket::arrive_batch_end() noexcept {
 
 void VirtualWebSocket::arrive_close(net::CloseReason reason, std::uint16_t code,
                                     std::int64_t retry_after_s) noexcept {
-  if (state_ == State::Closed) return;
+  if (closed()) return;
   arrive_batch_end();
-  if (state_ == State::Closing) reason = why_;
-  state_ = State::Closed;
+  if (state() == net::ConnectionState::Quiescing || state() == net::ConnectionState::Closing) {
+    reason = why_;
+  }
+  if (state() != net::ConnectionState::Quiescing) enter(net::ConnectionState::Quiescing);
+  enter(net::ConnectionState::Closed);
   retry_after_s_ = retry_after_s;
   loop_.disarm(timer_);
   callbacks_.on_close(callbacks_.context, reason, code, {});

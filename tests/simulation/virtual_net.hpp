@@ -77,15 +77,19 @@ class VirtualWebSocket {
   void connect() noexcept;
   [[nodiscard]] bool send_text(std::string_view text) noexcept;
   void close(std::uint16_t code) noexcept;
-  [[nodiscard]] bool open() const noexcept { return state_ == State::Open; }
-  [[nodiscard]] bool closed() const noexcept { return state_ == State::Closed; }
+  void await(net::ConnectionState state) noexcept { enter(state); }
+  [[nodiscard]] bool open() const noexcept { return state() == net::ConnectionState::Open; }
+  [[nodiscard]] bool closed() const noexcept { return net::at_rest(state()); }
+  [[nodiscard]] const net::ConnectionLife& life() const noexcept { return life_; }
   [[nodiscard]] std::int64_t retry_after_s() const noexcept { return retry_after_s_; }
   // Of frames, which there are none of here.
   [[nodiscard]] const net::WebSocketCounters& counters() const noexcept { return counters_; }
 
   // --- The wire's ---
   [[nodiscard]] const std::string& target() const noexcept { return target_; }
-  [[nodiscard]] bool connecting() const noexcept { return state_ == State::Connecting; }
+  [[nodiscard]] bool connecting() const noexcept {
+    return state() == net::ConnectionState::Upgrading;
+  }
   void arrive_open() noexcept;
   // The bytes behind the text are junk, and may be read.
   void arrive_text(std::string& text) noexcept;
@@ -94,7 +98,8 @@ class VirtualWebSocket {
                     std::int64_t retry_after_s = 0) noexcept;
 
  private:
-  enum class State : std::uint8_t { Closed, Connecting, Open, Closing };
+  [[nodiscard]] net::ConnectionState state() const noexcept { return life_.state(); }
+  void enter(net::ConnectionState state) noexcept { life_.enter(state, loop_.steady_ns()); }
   static void on_deadline(void* context) noexcept;
   void watch() noexcept;
 
@@ -102,7 +107,8 @@ class VirtualWebSocket {
   net::WebSocketClientCallbacks callbacks_;
   std::string target_;
   std::int64_t silence_ns_max_;
-  State state_ = State::Closed;
+  // Without a kernel connecting takes no time: it is Upgrading that waits for the wire.
+  net::ConnectionLife life_;
   std::int64_t heard_ns_ = 0;
   std::int64_t retry_after_s_ = 0;
   net::WebSocketCounters counters_;

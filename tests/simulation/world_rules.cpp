@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <span>
 
 #include "tests/simulation/world_run.hpp"
@@ -267,6 +268,16 @@ void World::expect_no_false_alarm() {
   outcome_.failure = fmt::format("{} checksums failed, though no frame was damaged", failed);
 }
 
+// Each connection is in one state; that only legal steps lead there, its life sees to.
+void World::expect_connections_counted() {
+  if (!collector_ || !outcome_.failure.empty()) return;
+  const auto& states = collector_->connection_states();
+  const auto sum = std::accumulate(states.begin(), states.end(), std::uint64_t{0});
+  if (sum == collector_->connection_count()) return;
+  outcome_.failure = fmt::format("{} connections are in {} states", collector_->connection_count(),
+                                 static_cast<std::int64_t>(sum));
+}
+
 // Who was not touched shows nothing of what was done to the others.
 void World::expect_others_left_alone() {
   if (!plan_.faults.empty() || !collector_ || collector_->records_were_dropped()) return;
@@ -306,6 +317,7 @@ Outcome World::run() {
     if (!outcome_.failure.empty() || !settle()) break;
   }
   expect_no_false_alarm();
+  expect_connections_counted();
   outcome_.hash = trace_.hash();
   outcome_.struck = exchange_.struck();
   if (worker_) outcome_.oracles_distrusted = worker_->worker().counters().oracles_distrusted;

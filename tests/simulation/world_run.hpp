@@ -64,6 +64,7 @@ class World {
   bool settle();
   bool expect_current();
   void expect_no_false_alarm();
+  void expect_connections_counted();
   void expect_others_left_alone();
   void fail(std::uint32_t index, const ipc::BookView& view, std::string_view why);
   [[nodiscard]] std::int64_t at_world(std::int64_t local_ns) const {
