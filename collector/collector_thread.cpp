@@ -67,10 +67,12 @@ void each_session_count(VenueSession& session, Visit visit) {
   visit("", "tls_resumed", streams.tls_resumed);
   visit("", "tls_own_records", streams.tls_own_records);
   visit("", "closes_forced", streams.forced_closes);
-  visit("", "messages_dropped", session.messages_dropped());
-  const auto frames = session.frame_counters();
-  for (std::size_t i = 1; i < frames.size(); ++i) {
-    visit("frame_", net::name_of(static_cast<net::FrameError>(i)), frames[i]);
+  const auto frames = session.websocket_counters();
+  visit("", "messages_dropped", frames.messages_dropped);
+  visit("", "compressed_messages", frames.compressed_messages);
+  visit("", "compressed_bytes", frames.compressed_bytes);
+  for (std::size_t i = 1; i < net::frame_error_count; ++i) {
+    visit("frame_", net::name_of(static_cast<net::FrameError>(i)), frames.frame_errors[i]);
   }
   for (std::size_t i = 0; i < counts; ++i) {
     visit("", name_of(static_cast<Count>(i)), session.adapter().counters().values[i]);

@@ -83,7 +83,8 @@ constexpr std::array venue_keys{
     KeyDoc{
         "compress", "boolean", "false", "",
         "Offer permessage-deflate and gzip. Saves traffic, costs the collector several times the "
-        "CPU of a message."},
+        "CPU of a message. A venue that does not agree is read as it is; "
+        "compressed_messages and compressed_bytes in ringside stat say what came."},
     KeyDoc{"connects_max", "integer", "the venue's limit", "1 to 100000",
            "Attempts to connect that the venue allows of one address, within connects_window_ms."},
     KeyDoc{"connects_window_ms", "integer", "the venue's", "100 to 3600000 ms",

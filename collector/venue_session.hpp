@@ -43,8 +43,6 @@ net::BackoffOptions backoff_options(const VenueConfig& venue) noexcept;
 // What its endpoints need; null: nothing. Reads files. Throws as TlsContext.
 std::unique_ptr<net::TlsContext> tls_of(const VenueConfig& venue);
 
-using FrameCounters = std::array<std::uint64_t, net::frame_error_count>;
-
 struct ConnectionCounters {
   std::uint64_t opened = 0;
   std::uint64_t messages = 0;
@@ -105,15 +103,14 @@ class BasicVenueSession final : public AdapterHost {
   [[nodiscard]] int line() const noexcept { return venue_.line; }  // of its table in the file
   [[nodiscard]] const ConnectionCounters& connection_counters() const noexcept { return counters_; }
 
-  // By net::FrameError, over all connections.
-  [[nodiscard]] FrameCounters frame_counters() const noexcept;
   // Over all connections: times that each state was entered, and how many are in it now.
   [[nodiscard]] net::StateCounters states_entered() const noexcept;
   [[nodiscard]] const net::StateCounters& states_now() const noexcept { return states_now_; }
   // What TLS came to, over all connections.
   [[nodiscard]] net::StreamCounters stream_counters() const noexcept;
-  // Whole messages that are none of a venue's: binary, or after we began to close.
-  [[nodiscard]] std::uint64_t messages_dropped() const noexcept;
+  // Over all connections: errors by net::FrameError, whole messages that are none of a venue's
+  // (binary, or after we began to close), compressed ones. Nothing else is filled in.
+  [[nodiscard]] net::WebSocketCounters websocket_counters() const noexcept;
   // Null for a venue without REST.
   [[nodiscard]] const RestCounters* rest_counters() const noexcept {
     return rest_ ? &rest_->counters() : nullptr;
@@ -343,11 +340,15 @@ void BasicVenueSession<Net>::stop() noexcept {
 }
 
 template <typename Net>
-FrameCounters BasicVenueSession<Net>::frame_counters() const noexcept {
-  FrameCounters sum{};
+net::WebSocketCounters BasicVenueSession<Net>::websocket_counters() const noexcept {
+  net::WebSocketCounters sum;
   for (const auto& connection : connections_) {
-    const auto& errors = connection->client->counters().frame_errors;
-    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += errors[i];
+    const net::WebSocketCounters& one = connection->client->counters();
+    for (std::size_t i = 0; i < sum.frame_errors.size(); ++i)
+      sum.frame_errors[i] += one.frame_errors[i];
+    sum.messages_dropped += one.messages_dropped;
+    sum.compressed_messages += one.compressed_messages;
+    sum.compressed_bytes += one.compressed_bytes;
   }
   return sum;
 }
@@ -372,14 +373,6 @@ net::StreamCounters BasicVenueSession<Net>::stream_counters() const noexcept {
     sum.tls_own_records += one.tls_own_records;
     sum.forced_closes += one.forced_closes;
   }
-  return sum;
-}
-
-template <typename Net>
-std::uint64_t BasicVenueSession<Net>::messages_dropped() const noexcept {
-  std::uint64_t sum = 0;
-  for (const auto& connection : connections_)
-    sum += connection->client->counters().messages_dropped;
   return sum;
 }
 

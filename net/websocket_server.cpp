@@ -178,14 +178,14 @@ void ServerConnection::upgrade(const HttpRequest& request) noexcept {
       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
       "Sec-WebSocket-Accept: ";
   head.append(accept.data(), accept.size());
-  const auto deflate = choose_deflate_offer(*request.headers, options_.deflate);
-  if (deflate) {
-    head.append("\r\n").append(extensions_header).append(": ").append(deflate_answer(*deflate));
+  deflate_ = choose_deflate_offer(*request.headers, options_.deflate);
+  if (deflate_) {
+    head.append("\r\n").append(extensions_header).append(": ").append(deflate_answer(*deflate_));
   }
   head += "\r\n\r\n";
   if (!send_raw(head)) return stream_.abort(CloseReason::SendQueueFull);
   answering_ = false;
-  session_.begin(deflate);
+  session_.begin(deflate_);
   if (callbacks_.on_open != nullptr) callbacks_.on_open(callbacks_.context, *this);
 }
 

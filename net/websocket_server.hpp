@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -92,7 +93,9 @@ class ServerConnection {
   [[nodiscard]] bool in_use() const noexcept { return !at_rest(stream_.state()); }
   [[nodiscard]] std::size_t queued_bytes() const noexcept { return stream_.queued_bytes(); }
   [[nodiscard]] std::string_view target() const noexcept { return target_; }  // of the upgrade
-  [[nodiscard]] std::uint32_t index() const noexcept { return index_; }       // < connections_max
+  // What the upgrade has agreed on; none: no compression.
+  [[nodiscard]] const std::optional<DeflateAgreement>& deflate() const noexcept { return deflate_; }
+  [[nodiscard]] std::uint32_t index() const noexcept { return index_; }  // < connections_max
   [[nodiscard]] const WebSocketCounters& counters() const noexcept { return session_.counters(); }
 
   void serve(int descriptor) noexcept;  // the server's, for an accepted socket
@@ -124,6 +127,7 @@ class ServerConnection {
   WebSocketSession<Role::Server> session_;
   Timer timer_;
   std::string target_;
+  std::optional<DeflateAgreement> deflate_;
   bool answering_ = false;    // a request was handed over and not yet answered
   bool reading_ = false;      // within read_requests
   bool close_after_ = false;  // the peer asked for no further request

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "net/certificate.hpp"
+#include "net/deflate.hpp"
 #include "tests/e2e/hostile_rig.hpp"
 
 namespace ringside::e2e {
@@ -94,6 +95,40 @@ TEST(HostileFeed, ABrokenFrameIsCountedByItsRuleAndCostsOneReconnect) {
   // The same names are a user's.
   const auto stat = rig.system.ringside({"stat", "--json"});
   EXPECT_NE(stat.out.find("frame_masked"), std::string::npos);
+  rig.stop();
+}
+
+// One whole frame of a compressed text.
+std::string compressed_frame(std::string_view payload) {
+  std::string frame = raw("\xc1\x7e");
+  frame += static_cast<char>(payload.size() >> 8);
+  frame += static_cast<char>(payload.size() & 0xff);
+  return frame.append(payload);
+}
+
+TEST(HostileFeed, CompressedBytesThatAreDamagedCostOneReconnectAndABombIsNotUnpacked) {
+  auto options = kraken();
+  options.exchange = {"--deflate"};
+  options.keys += "compress = true\n";
+  HostileRig rig(options);
+  EXPECT_GT(rig.counter("compressed_messages"), 0U);
+  rig.meet({"no deflate data",
+            says(compressed_frame(std::string(40, '\xff'))),
+            {"frame_deflate_invalid", "closed_protocol_error"}});
+  rig.meet({"half a block", says(compressed_frame("\x4a")), {"frame_deflate_invalid"}});
+  rig.meet({"a compressed control frame", says(raw("\xc9\x00")), {"frame_reserved_bits"}});
+  net::Deflater deflater;
+  ASSERT_TRUE(deflater.begin(net::window_bits_max, true));
+  const std::string blanks(2 << 20, ' ');
+  std::vector<std::byte> packed(net::Deflater::bound(blanks.size()));
+  const auto bomb = deflater.pack(std::as_bytes(std::span(blanks)), packed);
+  ASSERT_LT(bomb.size(), std::size_t{1} << 16);
+  rig.meet({"a bomb",
+            says(compressed_frame({reinterpret_cast<const char*>(bomb.data()), bomb.size()})),
+            {"frame_inflated_too_much", "closed_too_large"}});
+  rig.meet({"one that goes on",
+            {When::NextFrame, [](Wire& w) { w.reset(); }},
+            {"compressed_messages", "closed_peer_reset"}});
   rig.stop();
 }
 

@@ -25,6 +25,7 @@ SystemOptions system_options(const RigOptions& rig,
                              std::function<std::string(const Endpoints&)> tables) {
   SystemOptions options;
   options.exchange = {"--generate", rig.spec, "--seed", "7"};
+  options.exchange.insert(options.exchange.end(), rig.exchange.begin(), rig.exchange.end());
   options.tls = rig.tls;
   options.venue_tables = std::move(tables);
   return options;

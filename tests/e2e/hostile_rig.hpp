@@ -20,12 +20,13 @@ namespace ringside::e2e {
 
 struct RigOptions {
   std::string venue = "kraken";
-  std::string spec;       // of the exchange
-  std::string misled;     // the instrument that meets the faults
-  std::string bystander;  // and the one that must not notice
-  bool tls = false;       // between the collector and the exchange
-  std::string more_ca{};  // PEM of an authority that the collector trusts, too
-  std::string keys{};     // of both [[venue]] tables
+  std::string spec;                     // of the exchange
+  std::string misled;                   // the instrument that meets the faults
+  std::string bystander;                // and the one that must not notice
+  bool tls = false;                     // between the collector and the exchange
+  std::string more_ca{};                // PEM of an authority that the collector trusts, too
+  std::string keys{};                   // of both [[venue]] tables
+  std::vector<std::string> exchange{};  // more arguments of the exchange
 };
 
 // A fault, what must be counted because of it, and whether it costs the connection or the book.

@@ -49,7 +49,8 @@ bool send_all(int socket, int stop, std::string_view bytes) {
 
 // The length of the first frame; 0: it is not whole yet.
 std::size_t frame_bytes(std::string_view bytes) {
-  const auto header = net::parse_frame_header<net::Role::Client>(std::as_bytes(std::span(bytes)));
+  const auto header = net::parse_frame_header<net::Role::Client>(std::as_bytes(std::span(bytes)),
+                                                                 net::reserved_bit_1);
   if (!header.complete) return 0;
   const std::size_t whole = header.header_bytes + static_cast<std::size_t>(header.payload_bytes);
   return bytes.size() < whole ? 0 : whole;

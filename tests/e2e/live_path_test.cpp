@@ -66,6 +66,7 @@ struct Truth {
   std::vector<std::string> instruments;
   const char* extra_keys;
   std::size_t points_min;
+  bool deflate = false;  // the exchange compresses for whoever offers it
 };
 
 // S0USDT, S1USDT, ...
@@ -88,6 +89,7 @@ TEST_P(TrueBooks, ArePublishedAtThousandsOfPointsUnderLoad) {
   options.instruments = param.instruments;
   options.extra_venue_keys = param.extra_keys;
   options.exchange.insert(options.exchange.end(), {"--truth", truth_file});
+  if (param.deflate) options.exchange.push_back("--deflate");
   LiveSystem system(options);
   system.start();
   ASSERT_TRUE(all_live(system, param.instruments.size()));
@@ -95,6 +97,13 @@ TEST_P(TrueBooks, ArePublishedAtThousandsOfPointsUnderLoad) {
   EXPECT_EQ(follow.status, 0) << follow.err;
   for (const auto* count : {"checksum_failed", "sequence_gaps", "malformed_json"}) {
     EXPECT_EQ(counter(system, count), 0U) << count;
+  }
+  const auto compressed = counter(system, "compressed_messages");
+  if (param.deflate) {
+    EXPECT_GT(compressed, counter(system, "frames") / 2);
+    EXPECT_LT(counter(system, "compressed_bytes"), counter(system, "frame_bytes") / 2);
+  } else {
+    EXPECT_EQ(compressed, 0U);
   }
   system.stop();
   const auto truth = points(truth_file);
@@ -127,7 +136,15 @@ INSTANTIATE_TEST_SUITE_P(
               "depth = 100\n", 2000},
         Truth{"BinanceCoinm", "binance-coinm",
               "binance-coinm:S#USD_PERP*100;depth=25;levels=60;rate=20000",
-              numbered("S", "USD_PERP", 100), "depth = 100\n", 2000}),
+              numbered("S", "USD_PERP", 100), "depth = 100\n", 2000},
+        Truth{"KrakenCompressed", "kraken",
+              "kraken:BTC/USD,ETH/USD,SOL/USD,XRP/USD;depth=25;rate=5000", four,
+              "compress = true\n", 2000, true},
+        Truth{"BinanceCompressed", "binance", "binance:S#USDT*100;depth=25;levels=60;rate=20000",
+              numbered("S", "USDT", 100), "depth = 100\ncompress = true\n", 2000, true},
+        Truth{"KrakenThatDoesNotCompress", "kraken",
+              "kraken:BTC/USD,ETH/USD,SOL/USD,XRP/USD;depth=25;rate=5000", four,
+              "compress = true\n", 2000}),
     [](const auto& truth) { return std::string(truth.param.name); });
 
 TEST(LivePath, AFlippedDigitCostsOneInstrumentOneResyncOnTheSameConnection) {

@@ -8,10 +8,13 @@
 #include <atomic>
 #include <future>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "net/resolver.hpp"
+#include "net/websocket_client.hpp"
 #include "net/websocket_frame.hpp"
 #include "tools/exchange/server.hpp"
 
@@ -87,11 +90,11 @@ class PlainClient {
 // On a thread of its own: its loop belongs to the thread that makes it.
 class RunningServer {
  public:
-  explicit RunningServer(const ExchangeOptions& options) {
+  explicit RunningServer(const ExchangeOptions& options, bool deflate = false) {
     std::promise<std::uint16_t> made;
     auto answer = made.get_future();
-    thread_ = std::thread([made = std::move(made), options, this]() mutable {
-      Server server({}, options);
+    thread_ = std::thread([made = std::move(made), options, deflate, this]() mutable {
+      Server server({.deflate = deflate}, options);
       made.set_value(server.port());
       server.run(stop_);
     });
@@ -140,6 +143,90 @@ TEST(ExchangeServer, APongNeverComesInTheMiddleOfAFrame) {
   }
   EXPECT_EQ(pongs, exchanges);
   EXPECT_GE(snapshots, exchanges);
+}
+
+// A client that subscribes and keeps what it hears, on a loop of this thread.
+struct Listening {
+  Listening(std::uint16_t port, const net::DeflateOptions& deflate)
+      : client(
+            loop, {.url = "ws://127.0.0.1:" + std::to_string(port) + "/v2", .deflate = deflate},
+            {.context = this,
+             .on_open =
+                 [](void* context) noexcept {
+                   auto& self = *static_cast<Listening*>(context);
+                   EXPECT_TRUE(
+                       self.client.send_text(R"({"method":"subscribe","params":{"channel":"book",)"
+                                             R"("symbol":["BTC/USD"],"depth":25}})"));
+                 },
+             .on_text =
+                 [](void* context, std::string_view text, net::ReceiveTimes) noexcept {
+                   static_cast<Listening*>(context)->texts.emplace_back(text);
+                 },
+             .on_close =
+                 [](void* context, net::CloseReason why, std::uint16_t, std::string_view) noexcept {
+                   static_cast<Listening*>(context)->reason = why;
+                 }}) {}
+  // False: it was closed.
+  bool hear(std::size_t count) {
+    client.connect();
+    while (texts.size() < count && reason == net::CloseReason::None) (void)loop.run_once(1'000'000);
+    return texts.size() >= count;
+  }
+
+  net::Loop loop;
+  net::WebSocketClient client;
+  std::vector<std::string> texts;
+  net::CloseReason reason = net::CloseReason::None;
+};
+
+TEST(ExchangeServer, CompressesByTheParametersOfWhoOffersIt) {
+  struct Row {
+    const char* what;
+    net::DeflateOptions offered;
+    std::optional<net::DeflateAgreement> agreed;
+    bool compressed;
+  };
+  const Row rows[] = {
+      {"nothing offered", {}, std::nullopt, false},
+      {"a bare offer", {.enabled = true}, net::DeflateAgreement{}, true},
+      {"all four parameters",
+       {.enabled = true,
+        .server_no_context_takeover = true,
+        .server_max_window_bits = 9,
+        .client_no_context_takeover = true,
+        .client_max_window_bits = 10,
+        .compress_sends = true},
+       net::DeflateAgreement{true, true, 9, 10},
+       true},
+      {"a window that cannot be made",
+       {.enabled = true, .server_max_window_bits = 8},
+       net::DeflateAgreement{false, false, 8, 15},
+       false},
+  };
+  ExchangeOptions options;
+  options.generate = "kraken:BTC/USD;depth=25;rate=2000";
+  options.seed = 1;
+  RunningServer running(options, true);
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.what);
+    Listening heard(running.port, row.offered);
+    ASSERT_TRUE(heard.hear(300));
+    EXPECT_EQ(heard.client.deflate(), row.agreed);
+    for (const auto& text : heard.texts) {
+      ASSERT_FALSE(nlohmann::json::parse(text, nullptr, false).is_discarded()) << text;
+    }
+    const auto& counters = heard.client.counters();
+    EXPECT_EQ(counters.compressed_messages, row.compressed ? counters.messages : 0);
+    EXPECT_EQ(counters.compressed_messages_sent, row.offered.compress_sends ? 1U : 0U);
+    if (row.compressed) {
+      EXPECT_LT(counters.compressed_bytes * 4, counters.message_bytes * 3);
+    }
+  }
+  RunningServer plain(options);
+  Listening refused(plain.port, {.enabled = true});
+  ASSERT_TRUE(refused.hear(10));
+  EXPECT_EQ(refused.client.deflate(), std::nullopt);
+  EXPECT_EQ(refused.client.counters().compressed_messages, 0U);
 }
 
 }  // namespace

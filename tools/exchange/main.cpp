@@ -31,6 +31,7 @@ struct Arguments {
   std::string speed = "1";
   std::string state_dir;
   bool tls = false;
+  bool deflate = false;
 };
 
 // "127.0.0.1:9443", "[::1]:0"
@@ -77,6 +78,8 @@ void declare(CLI::App& app, Arguments& arguments) {
   app.add_option("--listen", arguments.listen, "ADDRESS:PORT; port 0: any free one")
       ->capture_default_str();
   app.add_flag("--tls", arguments.tls, "wss and https, with a certificate authority of its own");
+  app.add_flag("--deflate", arguments.deflate,
+               "permessage-deflate for clients that offer it, by their parameters");
   app.add_option("--state-dir", arguments.state_dir,
                  "where certificates are written (default: a temporary directory)");
   app.add_option("--speed", arguments.speed, "of a replay: a factor, or max")
@@ -138,6 +141,7 @@ void serve(Arguments& arguments) {
         {.certificate_file = files.certificate_file, .key_file = files.key_file}));
     options.tls = &*tls;
   }
+  options.deflate = arguments.deflate;
   Server server(options, arguments.exchange);
   if (!server.loop().fallback_line().empty()) {
     std::fprintf(stderr, "ringside-exchange: %s\n", server.loop().fallback_line().c_str());

@@ -30,7 +30,7 @@ std::string_view first_frames(std::string_view frames) {
   std::size_t bytes = 0;
   while (bytes < frames.size()) {
     const auto rest = std::as_bytes(std::span(frames.substr(bytes)));
-    const auto header = net::parse_frame_header<net::Role::Client>(rest);
+    const auto header = net::parse_frame_header<net::Role::Client>(rest, net::reserved_bit_1);
     const auto frame = header.header_bytes + static_cast<std::size_t>(header.payload_bytes);
     if (bytes != 0 && bytes + frame > batch_bytes) break;
     bytes += frame;
@@ -47,6 +47,7 @@ net::WebSocketServerOptions server_options(const ServerOptions& options) {
   result.address = options.address;
   result.port = options.port;
   result.tls = options.tls;
+  result.deflate.enabled = options.deflate;
   result.connections_max = sessions_max;
   result.stream.send_queue_bytes = queue_bytes;
   return result;
@@ -135,6 +136,12 @@ void Server::on_open(void* context, net::ServerConnection& connection) noexcept 
   slot.progress_ns = self.now().value;
   const auto& seen = connection.counters();  // of all its lives
   slot.control_frames = seen.pings_received + seen.pongs_received;
+  if (const auto& agreed = connection.deflate()) {
+    slot.deflater = std::make_unique<net::Deflater>();
+    // A window of eight bits is none that can be made: what is sent then stays as it is.
+    if (!slot.deflater->begin(agreed->server_max_window_bits, agreed->server_no_context_takeover))
+      slot.deflater.reset();
+  }
   ++self.opened_;
   self.exchange_.on_open(slot.session, connection.target(), self.now());
   self.hand_over(slot);
@@ -165,17 +172,27 @@ void Server::on_close(void* context, net::ServerConnection& connection, net::Clo
   if (session != 0) self.exchange_.on_close(session);
 }
 
+// Here, and not where it is sent: a client's window holds all messages in their order, and what has
+// been handed over goes out as it is.
+std::span<const std::byte> Server::payload_of(Slot& slot, std::string_view text) {
+  const auto plain = std::as_bytes(std::span(text));
+  if (!slot.deflater) return plain;
+  packed_.resize(std::max(packed_.size(), net::Deflater::bound(text.size())));
+  return slot.deflater->pack(plain, packed_);
+}
+
 void Server::send(SessionId session, std::string_view text, Frame) {
   auto& slot = slots_[session & 0xff];
   if (slot.session != session) return;
   if (text.size() > frame_bytes_max || slot.pending.size() + text.size() > pending_bytes_max) {
     return close(session, Ending::Cut, 0);
   }
+  const auto payload = payload_of(slot, text);
   std::array<std::byte, net::frame_header_bytes_max> header;
-  const auto bytes = net::write_frame_header<net::Role::Server>(header, net::Opcode::Text, true,
-                                                                text.size(), net::MaskKey{});
+  const auto bytes = net::write_frame_header<net::Role::Server>(
+      header, net::Opcode::Text, true, payload.size(), net::MaskKey{}, slot.deflater != nullptr);
   slot.pending.append(reinterpret_cast<const char*>(header.data()), bytes);
-  slot.pending.append(text);
+  slot.pending.append(reinterpret_cast<const char*>(payload.data()), payload.size());
 }
 
 void Server::close(SessionId session, Ending ending, std::uint16_t code) {

@@ -8,11 +8,15 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "net/deflate.hpp"
 #include "net/loop.hpp"
 #include "net/websocket_server.hpp"
 #include "tools/exchange/exchange.hpp"
@@ -29,6 +33,7 @@ struct ServerOptions {
   std::string address = "127.0.0.1";
   std::uint16_t port = 0;
   const net::TlsContext* tls = nullptr;  // null: plain
+  bool deflate = false;  // permessage-deflate for whoever offers it, by the client's parameters
 };
 
 class Server final : public Outlet {
@@ -58,10 +63,11 @@ class Server final : public Outlet {
   // number above it: never used again.
   struct Slot {
     net::ServerConnection* connection = nullptr;
-    SessionId session = 0;  // 0: not upgraded
-    RequestId request = 0;  // 0: none open
-    std::string pending;    // frames, ready for the wire
-    std::size_t sent = 0;   // of pending
+    SessionId session = 0;                    // 0: not upgraded
+    RequestId request = 0;                    // 0: none open
+    std::string pending;                      // frames, ready for the wire
+    std::size_t sent = 0;                     // of pending
+    std::unique_ptr<net::Deflater> deflater;  // null: not agreed on
     std::size_t waiting_before = 0;
     std::int64_t progress_ns = 0;
     std::uint64_t control_frames = 0;  // pings and pongs, counted by the limits so far
@@ -81,12 +87,15 @@ class Server final : public Outlet {
   [[nodiscard]] std::uint32_t next_id(std::uint32_t index);
   [[nodiscard]] static std::size_t waiting(const Slot& slot);
   [[nodiscard]] UtcNs now() const;
+  // What its frame carries: the text, or in packed_ what it is compressed.
+  [[nodiscard]] std::span<const std::byte> payload_of(Slot& slot, std::string_view text);
   void hand_over(Slot& slot);
   void hand_over_all();
   void cut_the_stuck();
 
   net::Loop loop_;
   std::vector<Slot> slots_{sessions_max};
+  std::vector<std::byte> packed_;
   std::uint32_t serial_ = 0;
   std::uint64_t opened_ = 0;
   std::int64_t utc_minus_steady_ns_;
