@@ -13,7 +13,8 @@ CollectorSide::CollectorSide(const Options& options)
       ring_(std::make_shared<ipc::Segment>(ipc::spsc_in_memory(options.plan.ring_slots))),
       writer_(*ring_),
       records_(options.plan.symbols.size()),
-      members_(options.plan.symbols.size()) {
+      members_(options.plan.symbols.size()),
+      channels_(options.venue.channels) {
   records_.add_ring(writer_);
   collector::VenueSessionOptions session{
       options.venue, {}, options.generation, options.plan.seed, options.plan.symbols.size()};
@@ -47,22 +48,37 @@ void CollectorSide::change(ListingIndex listing, bool add) {
   RINGSIDE_CHECK(changes_.post(change));  // there are fewer than it has places
 }
 
+void CollectorSide::change(const collector::Channels& channels) {
+  collector::ThreadChange change;
+  change.what = collector::ThreadChange::What::SetChannels;
+  change.channels = channels;
+  RINGSIDE_CHECK(changes_.post(change));
+}
+
 // As a collector thread does.
 void CollectorSide::apply_changes() {
   for (unsigned i = 0; i < collector::thread_changes_a_tick; ++i) {
     const auto* const change = changes_.front();
     if (change == nullptr) return;
-    const auto listing = change->instrument.id.ordinal();
-    const bool add = change->what == collector::ThreadChange::What::AddInstrument;
-    if (add) {
-      RINGSIDE_CHECK(session_->add(enlist(listing)));
-    } else {
-      session_->remove(change->instrument.id);
-    }
-    members_[listing].wanted = add;
+    apply(*change);
     ++changed_;
     changes_.pop();
   }
+}
+
+void CollectorSide::apply(const collector::ThreadChange& change) {
+  if (change.what == collector::ThreadChange::What::SetChannels) {
+    channels_ = change.channels;
+    return session_->set_channels(channels_);
+  }
+  const auto listing = change.instrument.id.ordinal();
+  const bool add = change.what == collector::ThreadChange::What::AddInstrument;
+  if (add) {
+    RINGSIDE_CHECK(session_->add(enlist(listing)));
+  } else {
+    session_->remove(change.instrument.id);
+  }
+  members_[listing].wanted = add;
 }
 
 bool CollectorSide::joined(ListingIndex listing) const {

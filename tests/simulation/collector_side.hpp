@@ -60,6 +60,8 @@ class CollectorSide {
 
   // It is to collect that instrument, or not any more; done by the next tick.
   void change(ListingIndex listing, bool add);
+  void change(const collector::Channels& channels);  // likewise
+  [[nodiscard]] const collector::Channels& channels() const { return channels_; }
   // It does, as far as it has been told.
   [[nodiscard]] bool collects(ListingIndex listing) const { return members_[listing].wanted; }
   // Its catalogue has it.
@@ -81,6 +83,7 @@ class CollectorSide {
   void publish() noexcept;
   [[nodiscard]] collector::VenueInstrument enlist(ListingIndex listing);
   void apply_changes();
+  void apply(const collector::ThreadChange& change);
 
   const Plan& plan_;
   const std::int64_t& local_ns_;
@@ -91,6 +94,7 @@ class CollectorSide {
   collector::RecordWriter records_;
   std::vector<Member> members_;  // by listing
   std::uint32_t places_ = 0;
+  collector::Channels channels_;  // that it collects
   collector::ChangeQueue changes_;
   std::uint64_t changed_ = 0;
   std::shared_ptr<ipc::Segment> cursor_segment_;

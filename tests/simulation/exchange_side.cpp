@@ -290,6 +290,7 @@ void ExchangeSide::change(const Change& change) {
   switch (change.what) {
     case Change::What::Add:
     case Change::What::Remove:
+    case Change::What::Channels:
       return;
     case Change::What::List:
       return set_trading(change.listing, exchange::Trading::Online);

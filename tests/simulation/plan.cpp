@@ -143,8 +143,8 @@ void draw_faults(Plan& plan, Random& random) {
 }
 
 // Some together, some beside a fault, some at any time.
-std::vector<std::int64_t> draw_times(const Plan& plan, Random& random) {
-  std::vector<std::int64_t> times(1 + random.below(changes_max));
+std::vector<std::int64_t> draw_times(const Plan& plan, unsigned most, Random& random) {
+  std::vector<std::int64_t> times(1 + random.below(most));
   for (auto& at : times) {
     const auto roll = random.below(100);
     const auto near = static_cast<std::int64_t>(random.below(60'000)) * 1'000;
@@ -210,7 +210,7 @@ void draw_changes(Plan& plan, Random& random) {
     plan.unwanted[i] = !standing[i].wanted;
     plan.unlisted[i] = !standing[i].listed;
   }
-  for (const auto at : draw_times(plan, random)) {
+  for (const auto at : draw_times(plan, changes_max, random)) {
     Change change;
     change.at_ns = at;
     change.listing = static_cast<ListingIndex>(random.below(plan.symbols.size()));
@@ -222,13 +222,29 @@ void draw_changes(Plan& plan, Random& random) {
   }
 }
 
+// One after another comes or goes; in the end there are books again.
+void draw_channels(Plan& plan, Random& random) {
+  if (!random.percent(30)) return;
+  const auto times = draw_times(plan, channel_changes_max, random);
+  auto channels = plan.channels;
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    const auto roll = random.below(100);
+    bool& one = roll < 40 ? channels.book : roll < 70 ? channels.trade : channels.bbo;
+    one = !one;
+    if (!channels.any() || i + 1 == times.size()) channels.book = true;
+    plan.changes.push_back({times[i], Change::What::Channels, 0, channels});
+  }
+  std::stable_sort(plan.changes.begin(), plan.changes.end(),
+                   [](const Change& a, const Change& b) { return a.at_ns < b.at_ns; });
+}
+
 }  // namespace
 
 std::string_view name_of(FaultKind kind) { return names[static_cast<unsigned>(kind)]; }
 
 std::string_view name_of(Change::What what) {
-  static constexpr std::array<std::string_view, 7> words{"add",  "remove",     "list",  "delist",
-                                                         "halt", "increments", "refine"};
+  static constexpr std::array<std::string_view, 8> words{
+      "add", "remove", "channels", "list", "delist", "halt", "increments", "refine"};
   return words[static_cast<unsigned>(what)];
 }
 
@@ -240,8 +256,10 @@ bool Plan::listings_change() const {
 
 bool Plan::is_left_alone(ListingIndex listing) const {
   return !unwanted[listing] && !unlisted[listing] &&
-         std::none_of(changes.begin(), changes.end(),
-                      [listing](const Change& change) { return change.listing == listing; });
+         std::none_of(changes.begin(), changes.end(), [listing](const Change& change) {
+           if (change.what == Change::What::Channels) return !change.channels.book;
+           return change.listing == listing;
+         });
 }
 
 const std::array<std::string_view, 6>& simulated_venues() {
@@ -265,8 +283,8 @@ Plan make_plan(std::string_view venue, std::uint64_t seed) {
     symbol += is_kraken(venue) ? "/USD" : venue == "binance-coinm" ? "USD_PERP" : "USDT";
     plan.symbols.push_back(std::move(symbol));
   }
-  plan.trades = random.percent(25);
-  plan.bbos = random.percent(50);
+  plan.channels.trade = random.percent(25);
+  plan.channels.bbo = random.percent(50);
   plan.sharded = random.percent(25);
   plan.single_layout = random.percent(50);
   plan.ring_slots = std::uint64_t{32} << random.below(4);
@@ -278,6 +296,7 @@ Plan make_plan(std::string_view venue, std::uint64_t seed) {
   plan.faulty_ns = static_cast<std::int64_t>(1'500 + random.below(2'500)) * ms;
   draw_faults(plan, random);
   draw_changes(plan, random);
+  draw_channels(plan, random);
   return plan;
 }
 

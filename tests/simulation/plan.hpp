@@ -1,7 +1,7 @@
 // What one run of the simulation is to be, all of it drawn from its seed: the deployment's shape,
 // and which faults strike when.
 //
-// Threads: none; plain values. Bounded by: faults_max, changes_max.
+// Threads: none; plain values. Bounded by: faults_max, changes_max, channel_changes_max.
 #pragma once
 
 #include <array>
@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "collector/channels.hpp"
 #include "tools/exchange/market.hpp"
 #include "tools/exchange/random.hpp"
 
@@ -21,6 +22,7 @@ using exchange::Random;
 
 inline constexpr unsigned faults_max = 8;
 inline constexpr unsigned changes_max = 8;
+inline constexpr unsigned channel_changes_max = 4;
 
 enum class FaultKind : std::uint8_t {
   // Frames from the exchange: of one instrument, or whichever come
@@ -69,12 +71,13 @@ struct Fault {
   std::int64_t duration_ns = 0;
 };
 
-// What is no fault: somebody wants other instruments, or the exchange has others.
+// What is no fault: somebody wants other instruments or channels, or the exchange has others.
 struct Change {
   enum class What : std::uint8_t {
     Add,
     Remove,
-    List,  // or: trades again
+    Channels,  // of all instruments
+    List,      // or: trades again
     Delist,
     Halt,
     Increments,
@@ -83,6 +86,7 @@ struct Change {
   std::int64_t at_ns = 0;
   What what = What::Add;
   ListingIndex listing = 0;
+  collector::Channels channels{};
 
   [[nodiscard]] bool of_the_exchange() const { return what >= What::List; }
 };
@@ -92,9 +96,8 @@ struct Plan {
   std::string venue;
   std::uint64_t seed = 0;
   std::vector<std::string> symbols;
-  bool trades = false;
-  bool bbos = false;
-  bool sharded = false;  // an instrument a connection
+  collector::Channels channels;  // at first
+  bool sharded = false;          // an instrument a connection
   bool single_layout = false;
   std::uint64_t ring_slots = 64;
   std::int64_t tick_ns = 5'000'000;

@@ -1,5 +1,5 @@
 // simulate: runs the simulation from the command line.
-//   simulate [--venue V] [--seed S] [--runs N] [--trace] [--stop-at-first]
+//   simulate [--venue V] [--seed S] [--runs N] [--trace]
 // Exit 0: all held; 1: something did not, with the seed that shows it; 2: bad usage.
 #include <algorithm>
 #include <chrono>

@@ -110,7 +110,7 @@ TEST_P(ChecksumSimulation, OneThatStaysZeroIsSetAsideAndTheBookGoesOn) {
 // or a checksum could show.
 TEST_P(Simulation, ABookWhoseChannelFallsSilentIsStaleAndTheOthersAreNot) {
   Plan plan = make_plan(GetParam(), 1);
-  plan.sharded = plan.trades = false;
+  plan.sharded = plan.channels.trade = false;
   while (plan.symbols.size() < 2) plan.symbols = make_plan(GetParam(), ++plan.seed).symbols;
   strip(plan);
   plan.rate = 20;

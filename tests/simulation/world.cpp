@@ -15,6 +15,13 @@ constexpr std::int64_t death_noticed_ns = 8 * ms;
 constexpr std::int64_t hang_noticed_ns = second;
 constexpr std::int64_t look_ns = 10 * ms;
 
+std::string words_of(const Plan& plan, const Change& change) {
+  const bool channels = change.what == Change::What::Channels;
+  return fmt::format(
+      "{}-{}", name_of(change.what),
+      channels ? collector::channels_text(change.channels) : plan.symbols[change.listing]);
+}
+
 }  // namespace
 
 collector::VenueConfig venue_of(const Plan& plan) {
@@ -23,7 +30,7 @@ collector::VenueConfig venue_of(const Plan& plan) {
   venue.websocket = plan.venue == "kraken" ? "ws://exchange/v2" : "ws://exchange/";
   if (!is_kraken(plan.venue)) venue.rest = "http://exchange";
   venue.instruments = plan.symbols;
-  venue.channels = {plan.trades, true, plan.bbos};
+  venue.channels = plan.channels;
   venue.depth = is_kraken(plan.venue) ? kraken_depth : 0;
   if (plan.venue == "binance-usdm" && plan.single_layout) venue.layout = "single";
   venue.instruments_per_connection = plan.sharded ? 1 : 0;
@@ -97,10 +104,14 @@ void World::begin(const Fault& fault) {
 // Of the exchange; or said to our processes, now or when they begin.
 void World::begin(const Change& change) {
   ++outcome_.changes;
-  trace_.note(now_ns_, static_cast<std::uint64_t>(change.what), [&] {
-    return fmt::format("! {} {}", name_of(change.what), plan_.symbols[change.listing]);
-  });
+  trace_.note(now_ns_, static_cast<std::uint64_t>(change.what),
+              [&] { return fmt::format("! {}", words_of(plan_, change)); });
   if (change.of_the_exchange()) return exchange_.change(change);
+  if (change.what == Change::What::Channels) {
+    venue_.channels = change.channels;
+    if (collector_) collector_->change(change.channels);
+    return;
+  }
   const bool add = change.what == Change::What::Add;
   if (lives_.wanted(change.listing) == add) return;
   lives_.want(change.listing, add);
@@ -216,10 +227,10 @@ Outcome run_world(const Plan& plan, bool in_words) {
 }
 
 std::string describe(const Plan& plan) {
-  auto text = fmt::format(
-      "{} seed {}: {} symbols, ring {}, tick {} ms, {} events/s{}{}{}; faults:", plan.venue,
-      plan.seed, plan.symbols.size(), plan.ring_slots, plan.tick_ns / ms, plan.rate,
-      plan.trades ? ", trades" : "", plan.bbos ? ", bbos" : "", plan.sharded ? ", sharded" : "");
+  auto text = fmt::format("{} seed {}: {} symbols, ring {}, tick {} ms, {} events/s{}{}{}; faults:",
+                          plan.venue, plan.seed, plan.symbols.size(), plan.ring_slots,
+                          plan.tick_ns / ms, plan.rate, plan.channels.trade ? ", trades" : "",
+                          plan.channels.bbo ? ", bbos" : "", plan.sharded ? ", sharded" : "");
   for (const auto& fault : plan.faults) {
     text += fmt::format(" {}@{}", name_of(fault.kind), fault.at_ns / ms);
   }
@@ -229,8 +240,7 @@ std::string describe(const Plan& plan) {
     if (plan.unlisted[i]) text += " unlisted-" + plan.symbols[i];
   }
   for (const auto& change : plan.changes) {
-    text += fmt::format(" {}-{}@{}", name_of(change.what), plan.symbols[change.listing],
-                        change.at_ns / ms);
+    text += fmt::format(" {}@{}", words_of(plan, change), change.at_ns / ms);
   }
   return text;
 }

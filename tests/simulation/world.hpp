@@ -6,9 +6,10 @@
 //
 // What must hold after every step: a book that is published as live is the exchange's own book of
 // the same message, and once collector and worker have taken in all that has arrived, of the newest
-// message that came. When the faults have ended: all books are as they must be within settle_ns_max,
-// live if they are wanted and listed, and once the market stands still each equals the exchange's.
-// Of instruments that come and go: lives.hpp. All of it, and why: DESIGN.md.
+// message that came. When the faults have ended: all books are as they must be within
+// settle_ns_max, live if they are wanted and listed, and once the market stands still each equals
+// the exchange's. Of instruments that come and go: lives.hpp; of channels: bookless.hpp. All of it,
+// and why: DESIGN.md.
 //
 // Threads: one. Bounded by: the plan; settle_ns_max. Fails by: Outcome::failure, a sentence.
 #pragma once

@@ -28,6 +28,7 @@ constexpr std::int64_t news_from_ns = second;  // by then the first whole list h
 // --- What must hold -----------------------------------------------------------------------------
 
 void World::look() {
+  if (collector_) bookless_.note(!collector_->channels().book, caught_up_);
   for (std::uint32_t i = 0; i < live_.size(); ++i) {
     if (live_[i]) expect_heard(i);
     // A reader that looks when the worker did nothing sees what it saw before, or that it is stale.
@@ -36,11 +37,15 @@ void World::look() {
     const bool found = worker_ && worker_->read(i, view_) == ipc::ReadStatus::Ok;
     const bool live = found && view_.state == State::Live;
     if (live != live_[i]) note_state(i, found, live);
-    if (live && !(compared_[i] == Compared{view_.epoch, view_.updates, view_.publish})) {
+    const bool has_book = live && !bookless_.may_be(view_);
+    if (has_book && !(compared_[i] == Compared{view_.epoch, view_.updates, view_.publish})) {
       compare(i, view_);
       compared_[i] = {view_.epoch, view_.updates, view_.publish};
     }
-    if (live && caught_up_) expect_newest(i);
+    if (has_book && caught_up_) expect_newest(i);
+    if (found) {
+      if (const auto why = bookless_.look(i, view_, caught_up_); !why.empty()) fail(i, view_, why);
+    }
     if (collector_) {
       const auto why = lives_.look(i, {found ? &view_ : nullptr, collector_->collects(i),
                                        caught_up_, worker_ ? worker_->records(i) : 0});
@@ -75,7 +80,7 @@ void World::expect_heard(std::uint32_t index) {
                        worker_busy_until_ <= now_ns_ && worker_->ring() == ring_.get();
   // Of a stalled connection nobody can know.
   const bool told = exchange_.reachable() && exchange_.wire_is_empty();
-  if (!at_work || exchange_.sends_book(index) || !told) {
+  if (!at_work || exchange_.sends_book(index) || !told || bookless_.any()) {
     since_ns = never_ns;
     return;
   }
@@ -298,7 +303,7 @@ bool World::bring_all_back() {
   bool any = false;
   for (ListingIndex i = 0; i < live_.size(); ++i) {
     any = any || expected(i) != State::Live;
-    if (!lives_.wanted(i)) begin(Change{0, Change::What::Add, i});
+    if (!lives_.wanted(i)) begin(Change{0, Change::What::Add, i, {}});
   }
   exchange_.list_all();
   return any;

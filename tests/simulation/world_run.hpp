@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/simulation/bookless.hpp"
 #include "tests/simulation/collector_side.hpp"
 #include "tests/simulation/exchange_side.hpp"
 #include "tests/simulation/lives.hpp"
@@ -30,6 +31,7 @@ class World {
         random_(plan.seed ^ 0xda942042e4dd58b5U),
         live_(plan.symbols.size(), false),
         lives_(plan),
+        bookless_(plan.symbols.size()),
         exchange_({plan, now_ns_, trace, live_, [this](ListingIndex listing) {
                      return collector_ && collector_->joined(listing);
                    }}) {}
@@ -80,6 +82,7 @@ class World {
   std::int64_t local_ns_ = second;
   std::vector<bool> live_;
   Lives lives_;
+  Bookless bookless_;
   ExchangeSide exchange_;
   collector::Notices notices_;
   std::unique_ptr<CollectorSide> collector_;
