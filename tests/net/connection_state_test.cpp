@@ -319,17 +319,17 @@ class Chaos {
   [[nodiscard]] bool one_in(unsigned n) { return below(n) == 0; }
 
   WebSocketClientOptions options(std::string url, const TlsContext& tls) {
-    const std::int64_t patience_ns = (1 + below(30)) * ns_per_ms;
+    const std::int64_t limit_ns = (1 + below(30)) * ns_per_ms;
     return {.url = std::move(url),
             .tls = &tls,
-            .upgrade_ns_max = patience_ns,
+            .upgrade_ns_max = limit_ns,
             .timing = {.ping_interval_ns = one_in(2) ? ns_per_ms : 0,
-                       .pong_ns_max = patience_ns,
-                       .silence_ns_max = patience_ns,
-                       .closing_ns_max = patience_ns},
+                       .pong_ns_max = limit_ns,
+                       .silence_ns_max = limit_ns,
+                       .closing_ns_max = limit_ns},
             .stream = {.send_queue_bytes = one_in(4) ? 2048u : 16384u,
-                       .tls_ns_max = patience_ns,
-                       .close_ns_max = patience_ns}};
+                       .tls_ns_max = limit_ns,
+                       .close_ns_max = limit_ns}};
   }
 
   // From rest, with any waits before it.

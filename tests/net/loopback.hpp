@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -100,6 +101,26 @@ inline std::string backend_label(const testing::TestParamInfo<TestBackend>& info
       testing::Values(TestBackend::Uring, TestBackend::UringOfKernel61, TestBackend::Epoll, \
                       TestBackend::UringStamped, TestBackend::EpollStamped),                \
       backend_label)
+
+// Deadlines of connections are the wall's, and a handshake under a checker of memory, beside other
+// work, may take longer than any peer should be given: what a test did not set itself has time. How
+// long a test waits is bounded by turn_until.
+inline constexpr std::int64_t patience_ns = 600 * ns_per_s;
+
+template <typename Options>
+void be_patient(Options& options, std::initializer_list<std::int64_t Options::*> deadlines) {
+  const Options usual;
+  for (const auto deadline : deadlines) {
+    if (options.*deadline == usual.*deadline) options.*deadline = patience_ns;
+  }
+}
+
+inline StreamOptions patient(StreamOptions options) {
+  be_patient(options, {&StreamOptions::resolve_ns_max, &StreamOptions::connect_ns_max,
+                       &StreamOptions::proxy_ns_max, &StreamOptions::tls_ns_max,
+                       &StreamOptions::close_ns_max});
+  return options;
+}
 
 // A plain listening socket of the test's own.
 struct Listener {

@@ -13,7 +13,7 @@ namespace {
 // A stream that writes down what happens to it.
 struct Party {
   explicit Party(Loop& loop, const StreamOptions& options = {})
-      : stream(loop, options,
+      : stream(loop, patient(options),
                {.context = this,
                 .on_open = [](void* context) noexcept { ++static_cast<Party*>(context)->opened; },
                 .on_bytes =
@@ -65,6 +65,8 @@ class StreamTest : public OverEachBackend {
     ASSERT_TRUE(turn_until([&] {
       return (client.opened > 0 || client.closed > 0) && (server.opened > 0 || server.closed > 0);
     }));
+    ASSERT_EQ(client.closed, 0) << name_of(client.reason) << " " << client.detail;
+    ASSERT_EQ(server.closed, 0) << name_of(server.reason) << " " << server.detail;
   }
 
   Listener listener_;

@@ -10,10 +10,25 @@
 
 namespace ringside::net {
 
+inline WebSocketClientOptions patient(WebSocketClientOptions options) {
+  options.stream = patient(options.stream);
+  be_patient(options, {&WebSocketClientOptions::upgrade_ns_max});
+  be_patient(options.timing, {&WebSocketTiming::pong_ns_max, &WebSocketTiming::silence_ns_max,
+                              &WebSocketTiming::closing_ns_max});
+  return options;
+}
+
+inline WebSocketServerOptions patient(WebSocketServerOptions options) {
+  options.stream = patient(options.stream);
+  be_patient(options, {&WebSocketServerOptions::request_ns_max});
+  be_patient(options.timing, {&WebSocketTiming::closing_ns_max});
+  return options;
+}
+
 struct ServerSide {
-  explicit ServerSide(Loop& loop, WebSocketServerOptions options = {})
+  explicit ServerSide(Loop& loop, const WebSocketServerOptions& options = {})
       : server(
-            loop, options,
+            loop, patient(options),
             {.context = this,
              .on_request =
                  [](void* context, ServerConnection& connection,
@@ -87,7 +102,7 @@ struct ServerSide {
 struct ClientSide {
   ClientSide(Loop& loop, const WebSocketClientOptions& options)
       : client(
-            loop, options,
+            loop, patient(options),
             {.context = this,
              .on_open = [](void* context) noexcept { ++static_cast<ClientSide*>(context)->opened; },
              .on_text =
