@@ -93,8 +93,17 @@ TEST_P(TrueBooks, ArePublishedAtThousandsOfPointsUnderLoad) {
   LiveSystem system(options);
   system.start();
   ASSERT_TRUE(all_live(system, param.instruments.size()));
-  const auto follow = system.ringside({"follow", "--truth-points", seen_file, "--seconds", "4"});
-  EXPECT_EQ(follow.status, 0) << follow.err;
+  // Until there are enough of all: a machine that does other work shows fewer in a second.
+  std::map<std::string, std::string> seen;
+  std::set<std::string> symbols;
+  EXPECT_TRUE(becomes_true([&] {
+    const auto follow = system.ringside({"follow", "--truth-points", seen_file, "--seconds", "4"});
+    EXPECT_EQ(follow.status, 0) << follow.err;
+    seen.merge(points(seen_file));
+    for (const auto& [point, hash] : seen) symbols.insert(point.substr(0, point.find(' ')));
+    return seen.size() > param.points_min && symbols.size() == param.instruments.size();
+  })) << seen.size()
+      << " points of " << symbols.size() << " symbols";
   for (const auto* count : {"checksum_failed", "sequence_gaps", "malformed_json"}) {
     EXPECT_EQ(counter(system, count), 0U) << count;
   }
@@ -107,17 +116,11 @@ TEST_P(TrueBooks, ArePublishedAtThousandsOfPointsUnderLoad) {
   }
   system.stop();
   const auto truth = points(truth_file);
-  std::size_t equal = 0;
-  std::set<std::string> symbols;
-  for (const auto& [point, hash] : points(seen_file)) {
+  for (const auto& [point, hash] : seen) {
     const auto meant = truth.find(point);
     ASSERT_NE(meant, truth.end()) << "a book that the exchange never had: " << point;
     ASSERT_EQ(hash, meant->second) << "at " << point;
-    symbols.insert(point.substr(0, point.find(' ')));
-    ++equal;
   }
-  EXPECT_GT(equal, param.points_min);
-  EXPECT_EQ(symbols.size(), param.instruments.size());
 }
 
 // Binance gathers 100 ms of changes in one message: thousands of points take a hundred symbols.
@@ -154,8 +157,8 @@ TEST(LivePath, AFlippedDigitCostsOneInstrumentOneResyncOnTheSameConnection) {
   system.start_exchange();
   system.start_worker();
   system.start_collector();
-  // All status records of the run: the tail joins before the fault, which is some seconds away.
-  auto tail = system.start_ringside({"tail", "--json", "--kind", "status"});
+  // All status records of the run, however late the tail joins.
+  auto tail = system.start_ringside({"tail", "--json", "--kind", "status", "--from", "start"});
   std::vector<std::pair<std::string, std::string>> seen;  // symbol, state; in order
   const auto gap_of_eth = [&] {
     return std::find(seen.begin(), seen.end(),

@@ -58,7 +58,7 @@ std::uint64_t counter(LiveSystem& system, const std::string& name) {
 }
 
 bool counter_becomes(LiveSystem& system, const std::string& name, std::uint64_t wanted) {
-  return becomes_true([&] { return counter(system, name) == wanted; }, milliseconds(5'000));
+  return becomes_true([&] { return counter(system, name) == wanted; });
 }
 
 std::map<std::string, std::string> book_hashes(LiveSystem& system, int seconds) {

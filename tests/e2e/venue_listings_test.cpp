@@ -40,8 +40,15 @@ TEST_P(Listings, NewOnesDelistedOnesAndOtherIncrementsAreAnnounced) {
   LiveSystem system(options);
   system.start();
   const auto tail =
-      system.start_ringside({"tail", "--json", "--kind", "instrument", "--from", "now"});
+      system.start_ringside({"tail", "--json", "--kind", "instrument", "--from", "start"});
   Watcher watcher(system);
+  const auto finer = [&] {
+    const auto seen = watcher.read("ETH" + end);
+    return seen.is(State::Live) && seen.view.terms.price_exponent == Exponent{-3};
+  };
+  watcher.until("live", [&] { return watcher.read("ETH" + end).is(State::Live); });
+  // The exchange's clock does not wait for a machine that is busy: it may have come up as that.
+  const bool was_finer = finer();
   std::map<std::string, json> news;  // by "what symbol"
   const auto has = [&](const std::string& what) { return news.contains(what + end); };
   EXPECT_TRUE(watcher.until("all that is new", [&] {
@@ -61,10 +68,10 @@ TEST_P(Listings, NewOnesDelistedOnesAndOtherIncrementsAreAnnounced) {
   EXPECT_TRUE(watcher.until("the delisted one has failed", [&] {
     return watcher.read("SOL" + end).is(State::Failed, Cause::Delisted);
   }));
-  EXPECT_TRUE(watcher.until("the finer one is live again",
-                            [&] { return watcher.read("ETH" + end).is(State::Live); }));
-  EXPECT_TRUE(watcher.announced("ETH" + end, State::Gap, Cause::PrecisionChanged));
-  EXPECT_EQ(watcher.read("ETH" + end).view.terms.price_exponent, Exponent{-3});
+  EXPECT_TRUE(watcher.until("the finer one is live again", finer));
+  if (!was_finer) {
+    EXPECT_TRUE(watcher.announced("ETH" + end, State::Gap, Cause::PrecisionChanged));
+  }
   EXPECT_TRUE(watcher.read("BTC" + end).is(State::Live));
   EXPECT_TRUE(watcher.counter_becomes("listed", [](auto count) { return count == 1; }));
   EXPECT_TRUE(watcher.counter_becomes("delisted", [](auto count) { return count == 1; }));
