@@ -58,10 +58,6 @@ void each_session_count(VenueSession& session, Visit visit) {
   for (std::size_t i = 1; i < net::close_reason_count; ++i) {
     visit("closed_", net::name_of(static_cast<net::CloseReason>(i)), connections.closed[i]);
   }
-  const auto entered = session.states_entered();
-  for (std::size_t i = 0; i < entered.size(); ++i) {
-    visit("entered_", net::name_of(static_cast<net::ConnectionState>(i)), entered[i]);
-  }
   const auto streams = session.stream_counters();
   visit("", "tls_handshakes", streams.tls_handshakes);
   visit("", "tls_resumed", streams.tls_resumed);
@@ -167,6 +163,11 @@ void CollectorThread::make_counters() {
   });
   counters_.push_back(options_.telemetry.counter(options_.name + ".messages_unstamped"));
   counters_.push_back(options_.telemetry.counter(options_.name + ".notices_dropped"));
+  for (std::size_t i = 0; i < net::connection_state_count; ++i) {
+    const auto* const state = net::name_of(static_cast<net::ConnectionState>(i));
+    entered_[i] = options_.telemetry.counter(fmt::format("{}.entered_{}", options_.name, state));
+    in_[i] = options_.telemetry.gauge(fmt::format("{}.in_{}", options_.name, state));
+  }
   for (std::size_t i = 0; i < sessions_.size(); ++i) make_session_counters(i);
 }
 
@@ -182,11 +183,6 @@ void CollectorThread::make_session_counters(std::size_t session) {
     made.push_back({counter, counter.value()});
   });
   session_counters_[session] = std::move(made);
-  session_states_.resize(session_counters_.size());
-  for (std::size_t i = 0; i < net::connection_state_count; ++i) {
-    const auto* const state = net::name_of(static_cast<net::ConnectionState>(i));
-    session_states_[session][i] = options_.telemetry.gauge(fmt::format("{}.in_{}", owner, state));
-  }
 }
 
 void CollectorThread::copy_counters() noexcept {
@@ -206,10 +202,35 @@ void CollectorThread::copy_counters() noexcept {
       next->counter.add(next->before + value - next->counter.value());
       ++next;
     });
-    const auto& now = sessions_[i]->states_now();
-    for (std::size_t state = 0; state < now.size(); ++state)
-      session_states_[i][state].set(now[state]);
   }
+  copy_states();
+}
+
+// Of all venues together: there are more states than counters to spare for each.
+void CollectorThread::copy_states() noexcept {
+  net::StateCounters entered = entered_by_gone_;
+  net::StateCounters now{};
+  const auto add = [&](const VenueSession& session) {
+    const auto of_session = session.states_entered();
+    for (std::size_t i = 0; i < now.size(); ++i) {
+      entered[i] += of_session[i];
+      now[i] += session.states_now()[i];
+    }
+  };
+  for (const auto& session : sessions_) add(*session);
+  for (const auto& session : leaving_) add(*session);
+  for (std::size_t i = 0; i < now.size(); ++i) {
+    entered_[i].add(entered[i] - entered_[i].value());
+    in_[i].set(now[i]);
+  }
+}
+
+// Replaced, and closed by now.
+bool CollectorThread::take_leave(const VenueSession& session) noexcept {
+  if (!session.done()) return false;
+  const auto entered = session.states_entered();
+  for (std::size_t i = 0; i < entered.size(); ++i) entered_by_gone_[i] += entered[i];
+  return true;
 }
 
 void CollectorThread::run(const std::atomic<bool>& stop) {
@@ -294,7 +315,7 @@ void CollectorThread::tick() noexcept {
   }
   apply_changes();
   for (auto& session : sessions_) session->on_tick();
-  std::erase_if(leaving_, [](const auto& session) { return session->done(); });
+  std::erase_if(leaving_, [this](const auto& session) { return take_leave(*session); });
   publish();
   if (failure_changes_ != records_.failure_changes()) tell_failures();
   if (now_ns < next_counters_ns_) return;
@@ -398,7 +419,6 @@ void CollectorThread::begin_venue(ThreadChange& change) noexcept {
     make_session_counters(change.session);
   } catch (const std::system_error&) {
     session_counters_.resize(sessions_.size());  // it runs uncounted
-    session_states_.resize(sessions_.size());
   }
   sessions_[change.session]->start();
 }

@@ -97,6 +97,8 @@ class CollectorThread {
   void begin_venue(ThreadChange& change) noexcept;
   void end_venue(std::size_t session) noexcept;
   void copy_counters() noexcept;
+  void copy_states() noexcept;
+  [[nodiscard]] bool take_leave(const VenueSession& session) noexcept;
   void tell_failures() noexcept;
 
   Options options_;
@@ -124,8 +126,11 @@ class CollectorThread {
     std::uint64_t before = 0;  // what earlier sessions of this place have counted
   };
   std::vector<std::vector<SessionCounter>> session_counters_;  // of each, in order
-  // Connections of each in each state.
-  std::vector<std::array<ipc::Gauge, net::connection_state_count>> session_states_;
+  // By net::ConnectionState, of all venues: times that connections entered it, and how many are in
+  // it.
+  std::array<ipc::Counter, net::connection_state_count> entered_;
+  std::array<ipc::Gauge, net::connection_state_count> in_;
+  net::StateCounters entered_by_gone_{};  // by replaced sessions that are no more
   std::int64_t next_tick_ns_ = 0;
   std::int64_t next_counters_ns_ = 0;
   std::int64_t returning_since_ns_ = 0;  // 0: not back from a pause
