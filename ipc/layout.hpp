@@ -57,9 +57,9 @@ constexpr std::string_view layout_of(SegmentKind kind) {
              "symbol@40x64 worker@104x32";
     case SegmentKind::Telemetry:
       return "telemetry: counts@0,8,16,24 role@32x32 version@64x64 clock@128 "
-             "counter_names@512x64x4096 "
-             "counter_values@262656x128x4096 facts@786944x256x128 degradations@819712x256x64 "
-             "histograms@836096x30848; clock: current@0 copies@128,192 sequence@0 tsc0@8 utc0@16 "
+             "counter_names@512x64x8192 "
+             "counter_values@524800x128x8192 facts@1573376x256x128 degradations@1606144x256x64 "
+             "histograms@1622528x30848; clock: current@0 copies@128,192 sequence@0 tsc0@8 utc0@16 "
              "multiplier@24 shift@32; histogram: stage@0x32 thread@32x32 beyond@64 slots@128x3840";
   }
   return {};

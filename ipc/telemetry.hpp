@@ -33,7 +33,7 @@
 
 namespace ringside::ipc {
 
-inline constexpr std::size_t counters_max = 4096;   // 64 worker threads, or some 50 venues
+inline constexpr std::size_t counters_max = 8192;   // 128 worker threads, or some 45 venue tables
 inline constexpr std::size_t histograms_max = 256;  // four a thread
 inline constexpr std::size_t facts_max = 128;
 inline constexpr std::size_t degradations_max = 64;
@@ -114,10 +114,10 @@ static_assert(offsetof(TelemetryBlock, version) == 64);
 static_assert(offsetof(TelemetryBlock, clock) == 128);
 static_assert(offsetof(TelemetryBlock, clock) == telemetry_clock_offset);
 static_assert(offsetof(TelemetryBlock, counter_names) == 512);
-static_assert(offsetof(TelemetryBlock, counter_values) == 262656);
-static_assert(offsetof(TelemetryBlock, facts) == 786944);
-static_assert(offsetof(TelemetryBlock, degradations) == 819712);
-static_assert(sizeof(TelemetryBlock) == 836096);
+static_assert(offsetof(TelemetryBlock, counter_values) == 524800);
+static_assert(offsetof(TelemetryBlock, facts) == 1573376);
+static_assert(offsetof(TelemetryBlock, degradations) == 1606144);
+static_assert(sizeof(TelemetryBlock) == 1622528);
 
 // --- The writing side ---------------------------------------------------------------------------
 
