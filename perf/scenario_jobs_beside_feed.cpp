@@ -2,7 +2,7 @@
 // against without, in turns within one run of real processes.
 //
 // The feed's threads are pinned. Where the host has cores besides theirs, the jobs are on those;
-// where it has none they share them, at nice 10, which `ringside job --config` refuses to do.
+// where it has none they share them, as SCHED_IDLE, which `ringside job --config` refuses to do.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -32,7 +32,6 @@ namespace {
 constexpr unsigned live_seconds_max = 60;
 constexpr std::uint64_t events_per_second = 5'000;
 constexpr std::size_t buffer_words = std::size_t{1} << 20;  // 8 MiB a worker: beyond its caches
-constexpr int job_nice = 10;                                // as `ringside job` has it
 
 constexpr std::array stages{ipc::stage::read_to_decrypted, ipc::stage::decrypted_to_decoded,
                             ipc::stage::decoded_to_published, ipc::stage::ring_hop,
@@ -86,7 +85,8 @@ class Jobs {
   static jobs::PoolOptions options_on(const std::vector<int>& cpus) {
     jobs::PoolOptions options;
     options.cpus = cpus;
-    options.nice = job_nice;
+    options.nice = 10;  // both as `ringside job` has it
+    options.idle = true;
     return options;
   }
   static void run(void* context, std::size_t& next, std::size_t end) {
@@ -139,8 +139,8 @@ void scenario_jobs_beside_feed(Report& report, Scale scale) {
   options.cpus = {allowed[0], allowed[1 % allowed.size()]};
   const PipelineRig rig(options);
   if (!rig.wait_live(live_seconds_max)) throw std::runtime_error("not all instruments are live");
-  fmt::print("  feed pinned to cores {}, jobs at nice {} on {}{}\n", ipc::cpu_list(options.cpus),
-             job_nice, ipc::cpu_list(cpus), shared ? ", which they share with it" : "");
+  fmt::print("  feed pinned to cores {}, jobs as SCHED_IDLE on {}{}\n", ipc::cpu_list(options.cpus),
+             ipc::cpu_list(cpus), shared ? ", which they share with it" : "");
   Jobs jobs(cpus);
   const std::chrono::milliseconds part(small ? 300 : 2'000);
   std::map<std::string, std::vector<double>> with, without;

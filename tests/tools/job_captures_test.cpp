@@ -46,7 +46,8 @@ std::vector<std::string> arguments_of(const NamedJob& job, const Scratch& scratc
   if (job.writes_files) {
     arguments.insert(arguments.end(), {"--replace", "--to", scratch.path("out")});
   }
-  arguments.insert(arguments.end(), {"--json", "--nice", "0", "--state=" + scratch.path("state")});
+  arguments.insert(arguments.end(),
+                   {"--json", "--nice", "0", "--no-idle", "--state=" + scratch.path("state")});
   arguments.insert(arguments.end(), more.begin(), more.end());
   for (const auto& capture : job.captures) arguments.push_back(located(capture));
   return arguments;

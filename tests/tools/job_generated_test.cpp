@@ -85,6 +85,7 @@ TEST_P(JobOverGenerated, AnswersAlikeAloneAndInParallel) {
       arguments.settings.workers = workers;
       arguments.settings.read_ahead = ahead;
       arguments.settings.nice = 0;
+      arguments.settings.idle = false;  // tests are waited for
       arguments.folder = scratch.path("out");
       ASSERT_EQ(GetParam().run(arguments), 0);
       std::ifstream file(arguments.json);

@@ -160,7 +160,7 @@ TEST(Job, SaysAloudThatIoUringIsRefused) {
   const auto capture = scratch.write("empty", "");
   const auto refused =
       e2e::run(scratch, {"confined", "--refuse-io-uring", "1", e2e::program("ringside"), "job",
-                         "verify", "--no-state", "--venue", "kraken", capture});
+                         "verify", "--no-idle", "--no-state", "--venue", "kraken", capture});
   EXPECT_EQ(refused.status, 2);
   EXPECT_NE(refused.err.find("verify: every worker reads for itself: no io_uring_setup of"),
             std::string::npos)
@@ -274,7 +274,7 @@ TEST(JobProgress, PromisesNothingBeforeTheFirstItem) {
 // --- The command --------------------------------------------------------------------------------
 
 e2e::Finished job(const e2e::Scratch& scratch, std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), {"ringside", "job", "verify"});
+  arguments.insert(arguments.begin(), {"ringside", "job", "verify", "--no-idle"});
   arguments.push_back("--state=" + scratch.path("state"));
   return e2e::run(scratch, std::move(arguments));
 }
@@ -309,8 +309,8 @@ TEST(JobCommand, IsSeenFromOutsideWhileItRunsAndLeavesNothing) {
   const e2e::Scratch scratch;
   const auto pipe = scratch.path("capture");
   ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
-  e2e::Process process({{"ringside", "job", "verify", "--no-state", "--instance", "beside",
-                         "--workers", "2", "--venue", "kraken", pipe},
+  e2e::Process process({{"ringside", "job", "verify", "--no-idle", "--no-state", "--instance",
+                         "beside", "--workers", "2", "--venue", "kraken", pipe},
                         {{"RINGSIDE_SHM_ROOT", scratch.shm_root()}},
                         scratch.path("job.log")});
   const int writer = ::open(pipe.c_str(), O_WRONLY | O_CLOEXEC);  // until a worker reads it

@@ -108,14 +108,15 @@ TEST(JobPoolOptions, ConfineEveryWorkerAndLowerItsPriority) {
   auto options = options_of(2);
   options.cpus = {ipc::allowed_cpus().back()};
   options.nice = 3;
+  options.idle = true;
   options.io_priority = IoPriority::Low;
   Pool pool(options);
   for (int i = 0; i < 4; ++i) {
-    const auto seen =
-        pool.run([] { return std::pair(ipc::allowed_cpus(), getpriority(PRIO_PROCESS, 0)); });
+    const auto seen = pool.run([] {
+      return std::tuple(ipc::allowed_cpus(), getpriority(PRIO_PROCESS, 0), sched_getscheduler(0));
+    });
     ASSERT_TRUE(seen);
-    EXPECT_EQ(seen->first, options.cpus);
-    EXPECT_EQ(seen->second, 3);
+    EXPECT_EQ(*seen, std::tuple(options.cpus, 3, SCHED_IDLE));
   }
 }
 

@@ -110,6 +110,10 @@ void Pool::adjust_current_thread(unsigned index) {
   if (options_.nice != 0 && setpriority(PRIO_PROCESS, 0, options_.nice) != 0) {  // this thread
     fail(errno, "cannot set nice " + std::to_string(options_.nice) + " for the pool");
   }
+  const sched_param none{};
+  if (options_.idle && sched_setscheduler(0, SCHED_IDLE, &none) != 0) {  // this thread
+    fail(errno, "cannot have the pool run as SCHED_IDLE");
+  }
   if (options_.io_priority != IoPriority::Unchanged) {
     const int value = options_.io_priority == IoPriority::Idle
                           ? IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0)

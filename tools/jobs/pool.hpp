@@ -40,6 +40,7 @@ struct PoolOptions {
   unsigned concurrency_max = 0;       // workers at a batch at once; 0: all
   std::uint64_t chunk_ns = 20'000;    // what a batch's chunk should take
   int nice = 0;                       // 0..19, of the workers
+  bool idle = false;                  // they run only while nobody else wants the core: SCHED_IDLE
   IoPriority io_priority = IoPriority::Unchanged;
   std::uint64_t seed = 1;  // of the victims' order
   // What tasks take, by worker; outlive the pool. Fewer than workers: of the first ones only.

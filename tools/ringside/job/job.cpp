@@ -226,6 +226,7 @@ jobs::PoolOptions pool_options(const JobSettings& settings) {
   options.numa = settings.numa;
   options.stealing = settings.stealing;
   options.nice = settings.nice;
+  options.idle = settings.idle;
   options.io_priority = io_priority_of(settings.io_priority);
   options.small_batch_items = 0;  // this thread looks for Ctrl-C
   options.chunk_ns = 0;           // an item is a file

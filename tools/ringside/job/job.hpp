@@ -60,6 +60,7 @@ struct JobSettings {
   bool stealing = true;
   bool read_ahead = true;  // by this thread through io_uring; else each worker reads its own
   int nice = 10;
+  bool idle = true;                 // on cores that others want, they go first
   std::string io_priority = "low";  // "unchanged", "low", "idle"
   std::string state_dir;            // where the journal lies; empty: none
   std::string instance;   // where the job's telemetry lies; empty: nowhere (instance_of_job())

@@ -49,6 +49,9 @@ void add_options(CLI::App& command, JobArguments& arguments) {
   command.add_option("--nice", settings.nice, "of the workers")
       ->check(CLI::Range(0, 19))
       ->capture_default_str();
+  command.add_flag("!--no-idle", settings.idle,
+                   "the workers take their turns on a core that others want, too, by --nice; "
+                   "default: they run while nobody else does (SCHED_IDLE)");
   command.add_option("--io-priority", settings.io_priority, "of the workers")
       ->check(CLI::IsMember({"unchanged", "low", "idle"}))
       ->capture_default_str();
