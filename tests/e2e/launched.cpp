@@ -115,6 +115,16 @@ bool Launched::all_live(std::size_t count) {
   return false;
 }
 
+bool Launched::counts(const std::string& owner, const std::string& counter) {
+  const auto until = Clock::now() + settle_deadline;
+  do {
+    const auto counters = stat().value("counters", nlohmann::json::object());
+    const auto of_owner = counters.value(owner, nlohmann::json::object());
+    if (of_owner.value(counter, std::uint64_t{0}) > 0) return true;
+  } while (Clock::now() < until);
+  return false;
+}
+
 std::vector<std::string> Launched::left_behind() const {
   auto left = processes_with_environment("RINGSIDE_RUN_DIR=" + scratch.path("run"));
   for (const auto& folder : {scratch.shm_root(), scratch.path("run")}) {

@@ -40,6 +40,8 @@ class Launched {
   [[nodiscard]] std::map<std::string, pid_t> pids();
   // Until each of `count` instruments, and no other, is live; a failure with the last state if not.
   [[nodiscard]] bool all_live(std::size_t count);
+  // Until this counter of `ringside stat` is above 0: it is shown a moment after what it counts.
+  [[nodiscard]] bool counts(const std::string& owner, const std::string& counter);
   // Processes of this deployment, and what is left of it on disk and in shared memory.
   [[nodiscard]] std::vector<std::string> left_behind() const;
   // Until it is gone: a zombie counts as gone.
